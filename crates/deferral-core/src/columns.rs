@@ -1,0 +1,114 @@
+//! Dense matrices with one column a case: probabilities and weights.
+
+use serde::{Deserialize, Serialize};
+
+/// A dense matrix, one case a column, a column contiguous.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Columns {
+    rows: usize,
+    values: Vec<f64>,
+}
+
+impl Columns {
+    /// `n` columns of `rows` zeros.
+    pub fn zeros(rows: usize, n: usize) -> Self {
+        Self { rows, values: vec![0.0; rows * n] }
+    }
+
+    /// Takes `values` as consecutive columns of `rows` entries; a remainder is cut off.
+    pub fn from_values(rows: usize, mut values: Vec<f64>) -> Self {
+        values.truncate(values.len().checked_div(rows).unwrap_or(0) * rows);
+        Self { rows, values }
+    }
+
+    /// `n` copies of one column.
+    pub fn repeat(column: &[f64], n: usize) -> Self {
+        Self { rows: column.len(), values: column.repeat(n) }
+    }
+
+    /// Entries in a column.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn n(&self) -> usize {
+        self.values.len().checked_div(self.rows).unwrap_or(0)
+    }
+
+    /// The column of case `i`.
+    ///
+    /// # Panics
+    /// If `i` is not below [`Columns::n`].
+    pub fn column(&self, i: usize) -> &[f64] {
+        &self.values[i * self.rows..(i + 1) * self.rows]
+    }
+
+    /// The column of case `i`, to write to.
+    ///
+    /// # Panics
+    /// If `i` is not below [`Columns::n`].
+    pub fn column_mut(&mut self, i: usize) -> &mut [f64] {
+        &mut self.values[i * self.rows..(i + 1) * self.rows]
+    }
+
+    /// All columns in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        self.values.chunks_exact(self.rows.max(1))
+    }
+
+    /// All values, column after column.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// All values, column after column, to write to.
+    pub fn values_mut(&mut self) -> &mut [f64] {
+        &mut self.values
+    }
+
+    /// The columns `cases`, in that order.
+    #[must_use]
+    pub fn select(&self, cases: &[usize]) -> Self {
+        let mut values = Vec::with_capacity(cases.len() * self.rows);
+        for &case in cases {
+            values.extend_from_slice(self.column(case));
+        }
+        Self { rows: self.rows, values }
+    }
+}
+
+/// What the classifier believes: K x n, each column a distribution over the classes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Probabilities(pub Columns);
+
+/// How much each expert counts: (m+1) x n, non-negative, the classifier in the last row; columns need not sum to one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Weights(pub Columns);
+
+impl std::ops::Deref for Probabilities {
+    type Target = Columns;
+    fn deref(&self) -> &Columns {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Weights {
+    type Target = Columns;
+    fn deref(&self) -> &Columns {
+        &self.0
+    }
+}
+
+/// The position of the largest value, the lowest on ties; 0 for an empty slice. NaN never wins.
+pub fn argmax(values: &[f64]) -> usize {
+    let mut best = 0;
+    for (i, value) in values.iter().enumerate() {
+        if *value > values[best] || (values[best].is_nan() && !value.is_nan()) {
+            best = i;
+        }
+    }
+    best
+}

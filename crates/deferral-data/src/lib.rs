@@ -1,0 +1,1 @@
+//! Tables of cases and decisions, and text to features.
