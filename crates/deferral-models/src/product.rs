@@ -1,0 +1,143 @@
+//! Matrix products on column-major slices, all through one fast kernel.
+//!
+//! nalgebra hands a product to its packed kernel when it is a plain `gemm` of strided views. Its own transposed
+//! products (`tr_mul`, `gemm_tr`) run as dot products, an order of magnitude slower, so a transposed factor is passed
+//! as a view with swapped strides. It leaves the packed kernel when a dimension is 5 or less, for loops that are slow
+//! and that (0.35.0) read outside of views with swapped strides, so such products are computed here in plain loops.
+//! Networks pad their input and output to [`pad`] to stay on the fast side.
+
+use nalgebra::{Dyn, MatrixView, MatrixViewMut};
+
+use crate::scalar::Scalar;
+
+/// A matrix stored column after column in a slice.
+#[derive(Debug, Clone, Copy)]
+pub struct Factor<'a, S> {
+    /// The values, `rows * columns` of them.
+    pub values: &'a [S],
+    /// Rows as stored.
+    pub rows: usize,
+    /// Columns as stored.
+    pub columns: usize,
+    /// Whether the transpose is meant.
+    pub transposed: bool,
+}
+
+impl<'a, S> Factor<'a, S> {
+    /// The matrix as stored.
+    pub fn new(values: &'a [S], rows: usize, columns: usize) -> Self {
+        Self { values, rows, columns, transposed: false }
+    }
+
+    /// Its transpose.
+    #[must_use]
+    pub fn transposed(self) -> Self {
+        Self { transposed: !self.transposed, ..self }
+    }
+
+    /// Rows and columns as meant.
+    fn shape(&self) -> (usize, usize) {
+        if self.transposed { (self.columns, self.rows) } else { (self.rows, self.columns) }
+    }
+}
+
+/// What a product does with what its place held before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// It is overwritten.
+    Nothing,
+    /// It is added to.
+    Sum,
+}
+
+impl<'a, S: Scalar> Factor<'a, S> {
+    fn entry(&self, row: usize, column: usize) -> S {
+        self.values[if self.transposed { row * self.rows + column } else { column * self.rows + row }]
+    }
+
+    fn view(&self) -> MatrixView<'a, S, Dyn, Dyn, Dyn, Dyn> {
+        let (rows, columns) = self.shape();
+        let strides = if self.transposed { (self.rows, 1) } else { (1, self.rows) };
+        let (row_stride, column_stride) = (Dyn(strides.0), Dyn(strides.1));
+        MatrixView::from_slice_with_strides_generic(self.values, Dyn(rows), Dyn(columns), row_stride, column_stride)
+    }
+}
+
+/// `out = left right`, added to what is there if `keep` is 1 instead of 0. O(rows inner columns).
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn multiply<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>, keep: Keep) {
+    let ((rows, inner), (inner_right, columns)) = (left.shape(), right.shape());
+    assert_eq!(inner, inner_right, "inner dimensions of a product");
+    assert_eq!(out.len(), rows * columns, "size of a product");
+    if [rows, inner, columns].into_iter().min() < Some(SMALLEST_PACKED) {
+        return multiply_plainly(out, left, right, keep);
+    }
+    let mut out: MatrixViewMut<'_, S, Dyn, Dyn, Dyn, Dyn> =
+        MatrixViewMut::from_slice_with_strides_generic(out, Dyn(rows), Dyn(columns), Dyn(1), Dyn(rows));
+    out.gemm(S::one(), &left.view(), &right.view(), if keep == Keep::Sum { S::one() } else { S::zero() });
+}
+
+/// The same for narrow shapes, column by column.
+fn multiply_plainly<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>, keep: Keep) {
+    let (rows, inner) = left.shape();
+    for (at, column) in out.chunks_exact_mut(rows.max(1)).enumerate() {
+        // What is not kept may be anything, also not a number.
+        if keep == Keep::Nothing {
+            column.fill(S::zero());
+        }
+        for i in 0..inner {
+            let scale = right.entry(i, at);
+            if left.transposed {
+                for (row, value) in column.iter_mut().enumerate() {
+                    *value += left.entry(row, i) * scale;
+                }
+            } else {
+                for (value, &entry) in column.iter_mut().zip(&left.values[i * rows..(i + 1) * rows]) {
+                    *value += entry * scale;
+                }
+            }
+        }
+    }
+}
+
+/// The smallest dimension for which nalgebra uses its packed kernel.
+const SMALLEST_PACKED: usize = 6;
+
+/// `width`, or 8 where the packed kernel would not be used.
+pub fn pad(width: usize) -> usize {
+    if width < SMALLEST_PACKED { 8 } else { width }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_of_every_shape_are_what_they_say() {
+        let values: Vec<f64> = (0..100).map(|v| f64::from((v * 37) % 11) - 4.0).collect();
+        for (rows, inner, columns) in [(6, 7, 8), (3, 7, 8), (8, 2, 9), (7, 6, 1), (2, 2, 2)] {
+            for (left_turned, right_turned) in [(false, false), (true, false), (false, true), (true, true)] {
+                let factor = |rows: usize, columns: usize, turned: bool| {
+                    let stored = &values[..rows * columns];
+                    if turned {
+                        Factor::new(stored, columns, rows).transposed()
+                    } else {
+                        Factor::new(stored, rows, columns)
+                    }
+                };
+                let (left, right) = (factor(rows, inner, left_turned), factor(inner, columns, right_turned));
+                let mut sum = vec![1.0; rows * columns];
+                multiply(&mut sum, left, right, Keep::Sum);
+                let mut plain = vec![f64::NAN; rows * columns];
+                multiply(&mut plain, left, right, Keep::Nothing);
+                for (row, column) in (0..rows).flat_map(|r| (0..columns).map(move |c| (r, c))) {
+                    let expected: f64 = (0..inner).map(|i| left.entry(row, i) * right.entry(i, column)).sum();
+                    assert_eq!(sum[column * rows + row], expected + 1.0);
+                    assert_eq!(plain[column * rows + row], expected);
+                }
+            }
+        }
+    }
+}
