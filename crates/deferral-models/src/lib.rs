@@ -15,7 +15,7 @@
 //! let settings = Training { steps: 300, batches: Batches::PerStep { size: 50 }, optimiser: Optimiser::adam(0.03), stopping: None };
 //! let mut silent = Silent;
 //! let mut ctx = Context::new(Stream::new(2), &mut silent);
-//! let mut loss = CrossEntropy::new(labels.clone());
+//! let mut loss = CrossEntropy::new(labels.clone(), Targets::labels(2));
 //! train(std::slice::from_mut(&mut network), &inputs, &CaseWeights::uniform(200), &mut loss, None, &settings, &mut ctx)?;
 //! let logits = outputs(&network, &inputs);
 //! let right = labels.iter().enumerate().filter(|(i, y)| (logits.column(*i)[0] > 0.0) == (y.0 == 1)).count();
@@ -37,7 +37,7 @@ pub mod stable;
 mod training;
 
 pub use batches::Batches;
-pub use cross_entropy::{CrossEntropy, class_probabilities, cross_entropy};
+pub use cross_entropy::{CrossEntropy, Targets, class_probabilities, cross_entropy};
 pub use full_batch::train_full_batch;
 pub use lbfgs::Lbfgs;
 pub use logistic::{FittedLogistic, Logistic};

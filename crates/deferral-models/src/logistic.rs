@@ -6,7 +6,7 @@ use deferral_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::cross_entropy::{CrossEntropy, class_probabilities, cross_entropy};
+use crate::cross_entropy::{CrossEntropy, Targets, class_probabilities, cross_entropy};
 use crate::lbfgs::Lbfgs;
 
 /// L2-regularised logistic (two classes) or softmax regression.
@@ -83,6 +83,7 @@ impl Logistic {
         let mut row = vec![0.0; scores];
         let mut row_gradient = vec![0.0; scores];
         let mut room = Vec::new();
+        let targets = Targets::labels(classes);
         let status = self.solver.minimise(
             &mut parameters,
             |point, gradient| {
@@ -91,7 +92,7 @@ impl Logistic {
                 for (case, (&label, &weight)) in labels.iter().zip(weights.values()).enumerate() {
                     score(point, penalised, features.case(case), &mut row);
                     row_gradient.fill(0.0);
-                    loss += cross_entropy(label, &row, &mut row_gradient, weight * share, &mut room);
+                    loss += cross_entropy(targets.of(label), &row, &mut row_gradient, weight * share, &mut room);
                     for &(feature, value) in features.case(case) {
                         let at = feature as usize * scores;
                         for (g, r) in gradient[at..at + scores].iter_mut().zip(&row_gradient) {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use deferral_core::{CaseWeights, Columns, Context, Label, Silent, Stream};
-use deferral_models::{Batches, CrossEntropy, Inputs, Network, NetworkSpec, Optimiser, Training, train};
+use deferral_models::{Batches, CrossEntropy, Inputs, Network, NetworkSpec, Optimiser, Targets, Training, train};
 
 fn allocations(steps: usize, optimiser: Optimiser, batches: Batches) -> u64 {
     let features = Columns::from_values(20, (0..20 * 300).map(|i| f64::from(i % 17) / 17.0).collect());
@@ -10,7 +10,7 @@ fn allocations(steps: usize, optimiser: Optimiser, batches: Batches) -> u64 {
     let mut network = Network::<f32>::new(&NetworkSpec::relu(20, &[32, 16], 9), &mut Stream::new(1).random()).unwrap();
     let inputs = Inputs::new(&features, &network);
     let settings = Training { steps, batches, optimiser, stopping: None };
-    let mut loss = CrossEntropy::new(labels);
+    let mut loss = CrossEntropy::new(labels, Targets::labels(9));
     let weights = CaseWeights::uniform(300);
     let info = allocation_counter::measure(|| {
         let mut silent = Silent;

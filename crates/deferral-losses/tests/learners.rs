@@ -1,0 +1,178 @@
+//! Learners on small data: what they learn, what they refuse, and that policies survive a file.
+#![allow(clippy::unwrap_used)]
+
+use deferral_core::*;
+use deferral_losses::*;
+use deferral_models::*;
+
+/// Three classes, five experts of whom each answers two cases in three; features carry the class.
+fn data(n: usize, k: usize) -> Dataset {
+    let label = |i: usize| (i * 7 % 11) % k;
+    let features = (0..n)
+        .flat_map(|i| (0..4).map(move |f| f64::from(u8::from(f == label(i))) + ((i * 13 + f * 5) % 7) as f64 / 10.0));
+    let votes = (0..n).flat_map(|i| {
+        (0..5u32).filter(move |e| !(i + *e as usize).is_multiple_of(3)).map(move |e| {
+            let wrong = (i + e as usize) % 5 < e as usize;
+            (i as u32, e, if wrong { (label(i) + 1) % k } else { label(i) } as u16)
+        })
+    });
+    let decisions = Decisions::from_triples(n, 5, votes).unwrap();
+    let features = Features::dense(Columns::from_values(4, features.collect())).unwrap();
+    let group = GroupAttribute::from_values("region", (0..n).map(|i| if i % 4 == 0 { "north" } else { "south" }));
+    let cases = Cases::new(Names::numbered("case", n), features).unwrap();
+    let cases =
+        cases.with_labels((0..n).map(|i| Some(Label::at(label(i)))).collect()).unwrap().with_group(group).unwrap();
+    Dataset::new(cases, decisions, Names::numbered("class", k), Names::numbered("expert", 5)).unwrap()
+}
+
+fn fit<L: Learner>(learner: &L, data: &Dataset) -> Result<L::Policy, FitError> {
+    let mut silent = Silent;
+    learner.fit(data, &CaseWeights::uniform(data.n()), &mut Context::new(Stream::new(3), &mut silent))
+}
+
+fn quick(joint: Joint) -> Joint {
+    let training = Training { steps: 60, batches: Batches::PerStep { size: 40 }, ..joint.training };
+    Joint { classifier_hidden: vec![8], deferrer_hidden: vec![8], training, ..joint }
+}
+
+#[test]
+fn weights_stay_within_bounds_and_policies_survive_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.dfr");
+    for k in [2, 3] {
+        let data = data(120, k);
+        for link in [Link::Sigmoid, Link::Projected] {
+            for precision in [Precision::F32, Precision::F64] {
+                let bias = if link == Link::Projected { 0.5 } else { 0.0 };
+                let joint = quick(Joint {
+                    link,
+                    precision,
+                    deferrer_bias: bias,
+                    balance: Some("region".into()),
+                    ..Joint::default()
+                });
+                let policy = fit(&joint, &data).unwrap();
+                assert_eq!((policy.experts(), policy.classes(), policy.form()), (5, k, Form::Classes));
+                let weights = policy.weigh(data.cases()).unwrap();
+                assert!(weights.values().iter().all(|w| (0.0..=1.0).contains(w)));
+                artifact::save(&path, "joint", &policy).unwrap();
+                let back: JointPolicy = artifact::load(&path, "joint").unwrap();
+                assert_eq!(back, policy);
+                assert_eq!(back.weigh(data.cases()).unwrap(), weights);
+                assert_eq!(back.classify(data.cases()).unwrap(), policy.classify(data.cases()).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_form_follows_the_decisions() {
+    let incomplete = data(60, 2);
+    assert_eq!(Joint::default().form_for(&incomplete), Form::Classes);
+    let votes = (0..60).flat_map(|i| (0..5).map(move |e| (i, e, (i % 2) as u16)));
+    let complete = Decisions::from_triples(60, 5, votes).unwrap();
+    let names = (incomplete.label_names().clone(), incomplete.experts().clone());
+    let complete = Dataset::new(incomplete.cases().clone(), complete, names.0, names.1).unwrap();
+    assert_eq!(Joint::default().form_for(&complete), Form::Binary);
+}
+
+#[test]
+fn classifiers_learn_what_the_features_say() {
+    for k in [2, 3] {
+        let data = data(300, k);
+        let gold = data.gold().unwrap();
+        let network = Classifier::network(&[16], 300, 50, 0.3);
+        for classifier in [Classifier::default(), network, Classifier::published()] {
+            let policy = fit(&classifier, &data).unwrap();
+            let beliefs = policy.classify(data.cases()).unwrap();
+            let right = beliefs.iter().zip(&gold).filter(|(p, y)| argmax(p) == y.index()).count();
+            assert!(right > 270, "{classifier:?}: {right} of 300");
+            assert_eq!(policy.weigh(data.cases()).unwrap().column(0), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        }
+    }
+}
+
+#[test]
+fn the_fair_committee_draws_from_those_who_know_the_group() {
+    let n = 40;
+    let votes = (0..n).flat_map(|i| [(i, 0, u16::from(i % 4 != 0)), (i, 1, u16::from(i % 4 == 0))]);
+    let group = GroupAttribute::from_values("region", (0..n).map(|i| if i % 4 == 0 { "north" } else { "south" }));
+    let features = Features::dense(Columns::from_values(1, (0..n).map(|i| f64::from(i % 2)).collect())).unwrap();
+    let labels = (0..n).map(|i| Some(Label(u16::from(i % 8 != 1)))).collect();
+    let cases = Cases::new(Names::numbered("c", n as usize), features)
+        .unwrap()
+        .with_labels(labels)
+        .unwrap()
+        .with_group(group)
+        .unwrap();
+    let decisions = Decisions::from_triples(n as usize, 2, votes).unwrap();
+    let data = Dataset::new(cases, decisions, Names::numbered("", 2), Names::numbered("e", 2)).unwrap();
+    let policy = fit(&FairCommittee { attribute: "region".into(), classifier: Classifier::default() }, &data).unwrap();
+    let weights = policy.weigh(data.cases()).unwrap();
+    assert_eq!(policy.needs_group(), Some("region"));
+    assert_eq!((weights.column(0), weights.column(1)), (&[0.0, 1.0, 1.0][..], &[1.0, 0.0, 1.0][..]));
+    let north_only = data.cases().group("region").unwrap();
+    let renamed = GroupAttribute { values: ["east", "south"].into_iter().collect(), ..north_only.clone() };
+    let features = data.cases().features().clone();
+    let foreign = Cases::new(data.cases().ids().clone(), features).unwrap().with_group(renamed).unwrap();
+    let message = policy.weigh(&foreign).unwrap_err().to_string();
+    assert_eq!(message, "group attribute region has the value `east`, which was not there in training");
+}
+
+#[test]
+fn what_cannot_be_learned_is_refused_by_name() {
+    let data = data(60, 3);
+    let refuse = |joint: Joint, data: &Dataset| fit(&quick(joint), data).unwrap_err().to_string();
+    assert_eq!(
+        refuse(Joint { form: Some(Form::Binary), ..Joint::default() }, &data),
+        "the binary form of the joint framework works for two classes only, but there are 3; use the form `classes`"
+    );
+    assert_eq!(
+        refuse(Joint { dropout: 1.0, ..Joint::default() }, &data),
+        "the dropout is 1, but must be at least 0, below 1"
+    );
+    assert_eq!(
+        refuse(Joint { expert_costs: Some(vec![1.0]), ..Joint::default() }, &data),
+        "the number of expert costs is 1, but must be one for each of the 5 experts"
+    );
+    assert_eq!(
+        refuse(Joint { balance: Some("age".into()), ..Joint::default() }, &data),
+        "there is no group attribute `age`; known: region"
+    );
+    let single = Cases::new(data.cases().ids().clone(), data.cases().features().clone()).unwrap();
+    let unlabelled = single.clone();
+    let single = single.with_labels(vec![Some(Label(1)); 60]).unwrap();
+    let rebuild = |cases: Cases, decisions: Decisions| {
+        Dataset::new(cases, decisions, data.label_names().clone(), data.experts().clone()).unwrap()
+    };
+    assert_eq!(
+        refuse(Joint::default(), &rebuild(single, data.decisions().clone())),
+        "all 60 training cases have the label `class1`; learning needs at least two classes"
+    );
+    assert!(
+        refuse(Joint::default(), &rebuild(unlabelled, data.decisions().clone())).starts_with("case case0 has no label")
+    );
+    assert!(
+        refuse(Joint::default(), &rebuild(data.cases().clone(), Decisions::none(60, 5)))
+            .starts_with("no expert decided")
+    );
+    let sparse = data.clone().with_features(Features::none(60)).unwrap();
+    assert!(refuse(Joint::default(), &sparse).contains("needs dense features, at least one; found no feature at all"));
+    let exploding = Joint {
+        training: Training { optimiser: Optimiser::sgd(1e30), ..Joint::default().training },
+        ..Joint::default()
+    };
+    assert!(refuse(exploding, &data).contains("the loss is not finite after step"));
+}
+
+#[test]
+fn a_policy_refuses_cases_of_another_kind() {
+    let data = data(60, 2);
+    let policy = fit(&quick(Joint::default()), &data).unwrap();
+    let narrow = Features::dense(Columns::zeros(3, 2)).unwrap();
+    let cases = |features| Cases::new(Names::numbered("c", 2), features).unwrap();
+    let message = policy.weigh(&cases(narrow)).unwrap_err().to_string();
+    assert_eq!(message, "the policy was fitted on 4 features, but these cases have 3");
+    let message = policy.classify(&cases(Features::none(2))).unwrap_err().to_string();
+    assert_eq!(message, "the policy was fitted on dense features; these are of the other kind");
+}
