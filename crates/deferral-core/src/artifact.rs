@@ -109,6 +109,17 @@ pub fn load<T: DeserializeOwned>(path: &Path, kind: &str) -> Result<T, ArtifactE
     decode(path, kind, &bytes)
 }
 
+/// A short name of a value: 16 hexadecimal digits of the digest that its artifact would carry. Equal values have equal
+/// names.
+///
+/// # Errors
+/// [`ArtifactError::Payload`] if the value cannot be encoded.
+pub fn fingerprint<T: Serialize>(kind: &str, value: &T) -> Result<String, ArtifactError> {
+    let bytes = encode(kind, value).map_err(|reason| payload_error(Path::new("(memory)"), kind, reason))?;
+    let name = u64_at(&bytes, DIGEST_AT).unwrap_or_default().swap_bytes();
+    Ok(format!("{name:016x}"))
+}
+
 fn encode<T: Serialize>(kind: &str, value: &T) -> Result<Vec<u8>, String> {
     let payload = bincode::serde::encode_to_vec(value, bincode::config::standard()).map_err(|e| e.to_string())?;
     let mut bytes = Vec::with_capacity(HEADER + kind.len() + payload.len());

@@ -53,7 +53,7 @@ impl Columns {
     }
 
     /// All columns in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> + Clone {
         self.values.chunks_exact(self.rows.max(1))
     }
 

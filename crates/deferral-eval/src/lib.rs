@@ -1,1 +1,51 @@
-//! placeholder
+//! Comparing methods honestly: describe an experiment, run it on all cores, record what happened, report it.
+//!
+//! The closed list of methods known by name is [`METHODS`]; [`Method::parse`] reads one with its settings;
+//! [`run`] carries out an [`Experiment`]; [`Comparison::rows`] sums it up, every method beside its labels per case.
+//!
+//! ```
+//! use deferral_core::Splitter;
+//! use deferral_eval::*;
+//! use deferral_experts::Moderation;
+//! let methods = ["majority", "best-expert"].map(|name| Method::parse(name, &[], None));
+//! let experiment = Experiment {
+//!     source: Source::Moderation(Moderation { cases: 200, ..Moderation::default() }),
+//!     panel: Panel::Recorded,
+//!     splitter: Splitter::ShuffledFolds { k: 4 },
+//!     repetitions: 1,
+//!     methods: methods.into_iter().collect::<Result<_, _>>()?,
+//!     features: FeatureChoice::default(),
+//!     group: Some("dialect".into()),
+//!     seed: 1,
+//! };
+//! let rows = run(&experiment, &|_, _| {})?.rows();
+//! assert_eq!(rows[1].labels_per_case, 1.0);
+//! assert!(rows[0].labels_per_case > 3.0);
+//! # Ok::<(), EvalError>(())
+//! ```
+
+mod audit;
+mod comparison;
+mod error;
+mod evaluation;
+mod experiment;
+mod html;
+mod methods;
+mod model;
+mod policy;
+mod run;
+mod source;
+mod table;
+
+pub use audit::{Advantage, Audit, ExpertAudit, GroupAudit, LabelCount, audit};
+pub use comparison::{Comparison, Decided, ExpertRecord, Record, Row, Tally};
+pub use error::EvalError;
+pub use evaluation::{Evaluation, evaluate};
+pub use experiment::{Experiment, FeatureChoice, Job};
+pub use html::html;
+pub use methods::{FeatureKind, Known, METHODS, Method, MethodError, Rule};
+pub use model::{Model, UnknownExperts, Verdicts};
+pub use policy::{AnyLearner, AnyPolicy};
+pub use run::run;
+pub use source::{Panel, Source, from_generated};
+pub use table::{Table, comparison_numbers, comparison_table};

@@ -1,0 +1,370 @@
+//! What the user wrote: the words of the command line, before anything is checked against files.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Decide who decides: the model, one expert, or a committee.
+///
+/// Learns from past decisions of people who are fallible, biased, costly and mostly absent whom to trust with which
+/// case, and compares methods honestly: every one beside majority vote, at the same number of labels per case.
+#[derive(Debug, Parser)]
+#[command(name = "deferral", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Seed of every random draw: the same seed gives the same output
+    #[arg(long, global = true, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Threads to use; results do not depend on it [default: all cores]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything once on a generated moderation desk: compare methods, write a report, decide new cases
+    #[command(after_help = "Example:\n  deferral quickstart --out report.html")]
+    Quickstart(Quickstart),
+    /// Learn a policy from past decisions and write it to a file
+    #[command(
+        after_help = "Example:\n  deferral fit --cases posts.csv --decisions labels.csv --method joint --out joint.dfr"
+    )]
+    Fit(Fit),
+    /// Decide cases with a fitted policy: final labels where votes are given, else whom to ask
+    #[command(after_help = "Example:\n  deferral decide --model joint.dfr --cases new.csv --out routes.csv")]
+    Decide(Decide),
+    /// Measure a fitted policy on cases whose truth is known
+    #[command(
+        after_help = "Example:\n  deferral evaluate --model joint.dfr --cases test.csv --decisions labels.csv --group dialect"
+    )]
+    Evaluate(Evaluate),
+    /// Compare methods on the same splits, each beside its labels per case
+    #[command(
+        after_help = "Example:\n  deferral compare --cases posts.csv --decisions labels.csv --group dialect \\\n    --method majority --method joint --method joint:k=5 --folds 5 --out report.html"
+    )]
+    Compare(Compare),
+    /// Look at the experts: agreement, accuracy by expert and group, load, what was read and dropped
+    #[command(after_help = "Example:\n  deferral audit --cases posts.csv --decisions labels.csv --group dialect")]
+    Audit(Audit),
+    /// Write generated cases and decisions to files
+    #[command(
+        after_help = "Example:\n  deferral simulate moderation --cases-out posts.csv --decisions-out labels.csv"
+    )]
+    Simulate(Simulate),
+    /// List the methods that --method takes
+    #[command(after_help = "Example:\n  deferral methods --json")]
+    Methods,
+    /// Print the completion script of a shell
+    #[command(after_help = "Example:\n  deferral completions bash > /etc/bash_completion.d/deferral")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where cases and decisions are, and how to read them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Tables")]
+pub(crate) struct Tables {
+    /// Table of cases (.csv, .tsv, .jsonl): text or numbers, groups, gold labels
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cases: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// How tables are read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Tables")]
+pub(crate) struct Reading {
+    /// Table of decisions: task, worker, label. Not needed with --wide
+    #[arg(long, value_name = "FILE")]
+    pub(crate) decisions: Option<PathBuf>,
+    /// Decisions stand in the table of cases, one column an expert, matching this pattern: 'Expert *'
+    #[arg(long, value_name = "PATTERN", conflicts_with = "decisions")]
+    pub(crate) wide: Option<String>,
+    /// What stands for a missing decision, beside an empty cell (repeatable)
+    #[arg(long, value_name = "MARK")]
+    pub(crate) missing: Vec<String>,
+    /// Column of the cases for a role: task, text, label, group, feature, list (repeatable)
+    #[arg(long = "column", value_name = "ROLE=NAME")]
+    pub(crate) columns: Vec<String>,
+    /// Column of the decisions for a role: task, worker, label, timestamp, seconds, confidence (repeatable)
+    #[arg(long = "decision-column", value_name = "ROLE=NAME")]
+    pub(crate) decision_columns: Vec<String>,
+    /// Take all remaining columns of the cases as numeric features
+    #[arg(long)]
+    pub(crate) numeric: bool,
+    /// Read one label as another (repeatable): '2=ok'
+    #[arg(long = "map-label", value_name = "FROM=TO")]
+    pub(crate) label_map: Vec<String>,
+    /// What to do with decisions on tasks that the cases do not have
+    #[arg(long, value_enum, default_value_t = Unknown::Refuse, value_name = "WHAT")]
+    pub(crate) unknown_tasks: Unknown,
+    /// Add the group attribute `dialect` (AAE, other), inferred from the text by the TwitterAAE model in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dialect: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unknown {
+    /// Say so and stop
+    Refuse,
+    /// Leave them out and count them
+    Drop,
+}
+
+/// How cases become features.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Features")]
+pub(crate) struct Features {
+    /// Features of every method that does not say [default: ngrams for linear models, svd for networks, numeric columns where there is no text]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) features: Option<Kind>,
+    /// Word vectors in the text format of GloVe, for --features vectors
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vectors: Option<PathBuf>,
+    /// Main directions kept of the n-grams [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) dim: Option<usize>,
+    /// Whether dense features are standardised [default: what suits the kind]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) scale: Option<ScaleBy>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Word and character n-grams, sparse
+    Ngrams,
+    /// Their main directions, dense
+    Svd,
+    /// Mean word vectors
+    Vectors,
+    /// The numeric columns only
+    Numeric,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScaleBy {
+    /// As they are
+    None,
+    /// Mean 0, standard deviation 1 on the training cases
+    Standard,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Quickstart {
+    /// Where to write the report
+    #[arg(long, default_value = "deferral-report.html", value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Posts to generate
+    #[arg(long, default_value_t = 1200, value_name = "N")]
+    pub(crate) cases: usize,
+    /// Classes: 2 or 3
+    #[arg(long, default_value_t = 2, value_name = "K")]
+    pub(crate) classes: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fit {
+    #[command(flatten)]
+    pub(crate) tables: Tables,
+    #[command(flatten)]
+    pub(crate) features: Features,
+    /// The method, with settings if any: 'joint:k=5,steps=500'. `deferral methods` lists them
+    #[arg(long, default_value = "joint", value_name = "METHOD")]
+    pub(crate) method: String,
+    /// Group attribute for methods that balance groups
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// Where to write the model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// The model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) tables: Tables,
+    /// Price of a label by worker: a table with the columns worker and cost
+    #[arg(long, value_name = "FILE")]
+    pub(crate) costs: Option<PathBuf>,
+    /// What to do with votes of people whom the model does not know
+    #[arg(long, value_enum, default_value_t = Unknown::Refuse, value_name = "WHAT")]
+    pub(crate) unknown_experts: Unknown,
+    /// Where to write the routes (.csv or .jsonl) [default: standard output, as JSONL]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evaluate {
+    /// The model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) tables: Tables,
+    /// Group attribute to show results by
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// What to do with votes of people whom the model does not know
+    #[arg(long, value_enum, default_value_t = Unknown::Refuse, value_name = "WHAT")]
+    pub(crate) unknown_experts: Unknown,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Table of cases; or use --data
+    #[arg(long, value_name = "FILE", required_unless_present = "data")]
+    pub(crate) cases: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Generated data, drawn anew in each repetition, instead of tables
+    #[arg(long, value_enum, conflicts_with = "cases", value_name = "WHICH")]
+    pub(crate) data: Option<Generated>,
+    #[command(flatten)]
+    pub(crate) features: Features,
+    /// A method, with settings if any: 'joint:k=5' (repeatable) [default: majority, best-expert, classifier, joint]
+    #[arg(long = "method", value_name = "METHOD")]
+    pub(crate) methods: Vec<String>,
+    /// A setting for every method that has it, weaker than its own (repeatable): 'steps=100'
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Group attribute to show results by, to balance, and to stratify by
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// How to divide cases
+    #[arg(long, value_enum, default_value_t = SplitBy::Shuffled, value_name = "HOW")]
+    pub(crate) split: SplitBy,
+    /// Folds, for contiguous, shuffled and stratified
+    #[arg(long, default_value_t = 5, value_name = "K")]
+    pub(crate) folds: usize,
+    /// Share of test cases, for random
+    #[arg(long, default_value_t = 0.2, value_name = "SHARE")]
+    pub(crate) test_share: f64,
+    /// Repetitions, each with other draws
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) repetitions: usize,
+    #[command(flatten)]
+    pub(crate) panel: PanelArgs,
+    /// Where to write the result (.html, .md, .csv, .json; repeatable)
+    #[arg(long = "out", value_name = "FILE")]
+    pub(crate) outputs: Vec<PathBuf>,
+}
+
+/// A panel of simulated experts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Simulated experts")]
+pub(crate) struct PanelArgs {
+    /// Draw biased experts in each repetition instead of using recorded decisions: this group is the disadvantaged one
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) biased_against: Option<String>,
+    /// How many are biased against it
+    #[arg(long, default_value_t = 15, value_name = "N")]
+    pub(crate) biased: usize,
+    /// How many are biased the other way round
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(crate) flipped: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Generated {
+    /// A moderation desk: posts in dialects, biased and partly absent moderators
+    Moderation,
+    /// Three clusters and two specialists (Keswani et al. 2021, section 3.1)
+    Clusters,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplitBy {
+    /// Folds in file order
+    Contiguous,
+    /// Folds after a shuffle
+    Shuffled,
+    /// Folds with the same share of every label and group
+    Stratified,
+    /// One random division
+    Random,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(flatten)]
+    pub(crate) tables: Tables,
+    /// Group attribute to compare experts by
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// Experts to list, those with most answers first
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub(crate) experts: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    #[command(subcommand)]
+    pub(crate) what: SimulateWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SimulateWhat {
+    /// A moderation desk with texts, groups and recorded decisions
+    #[command(after_help = "Example:\n  deferral simulate moderation --cases-out posts.csv --decisions-out labels.csv")]
+    Moderation {
+        /// Posts
+        #[arg(long, default_value_t = 1200, value_name = "N")]
+        cases: usize,
+        /// Moderators
+        #[arg(long, default_value_t = 24, value_name = "M")]
+        experts: usize,
+        /// Classes: 2 or 3
+        #[arg(long, default_value_t = 2, value_name = "K")]
+        classes: usize,
+        #[command(flatten)]
+        out: SimulateOut,
+    },
+    /// Three clusters and two specialists (Keswani et al. 2021, section 3.1)
+    #[command(after_help = "Example:\n  deferral simulate clusters --cases-out points.csv --decisions-out labels.csv")]
+    Clusters {
+        /// Points
+        #[arg(long, default_value_t = 1000, value_name = "N")]
+        cases: usize,
+        #[command(flatten)]
+        out: SimulateOut,
+    },
+    /// Biased experts who label the cases of a table (Keswani et al. 2021, section 3.2)
+    #[command(
+        after_help = "Example:\n  deferral simulate experts --cases posts.csv --group dialect --biased-against AAE --decisions-out labels.csv"
+    )]
+    Experts {
+        #[command(flatten)]
+        tables: Tables,
+        /// The group attribute
+        #[arg(long, value_name = "NAME")]
+        group: String,
+        #[command(flatten)]
+        panel: PanelArgs,
+        /// Labels kept of each case, at random [default: all]
+        #[arg(long, value_name = "K")]
+        labels_per_case: Option<usize>,
+        /// Where to write the decisions
+        #[arg(long, value_name = "FILE")]
+        decisions_out: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateOut {
+    /// Where to write the cases
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cases_out: PathBuf,
+    /// Where to write the decisions
+    #[arg(long, value_name = "FILE")]
+    pub(crate) decisions_out: PathBuf,
+}

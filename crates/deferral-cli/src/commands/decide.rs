@@ -1,0 +1,66 @@
+//! `deferral decide`: final labels where votes are given, else whom to ask.
+
+use std::path::Path;
+
+use deferral_core::Stream;
+use deferral_data::{Format, RouteKind, RouteRow, read_prices, write_routes, write_routes_to};
+use deferral_eval::{Model, Verdicts};
+
+use super::Globals;
+use crate::args::Decide;
+use crate::failure::Failure;
+use crate::load::{self, Need};
+use crate::render;
+
+pub(crate) fn run(args: &Decide, globals: Globals) -> Result<(), Failure> {
+    let model = Model::load(&args.model)?;
+    let records = load::records(&args.tables.cases, &args.tables.reading, Need::CasesOnly)?;
+    let stream = Stream::new(globals.seed).child("decide");
+    let voted = !records.experts.is_empty();
+    let verdicts = if voted {
+        let prices = args.costs.as_deref().map(|file| prices(file, &model)).transpose()?;
+        model.decide(&records, load::unknown_experts(args.unknown_experts), prices.as_deref(), &stream)?
+    } else {
+        model.allocate(&records, &stream)?
+    };
+    let routes = model.routes(&records, &verdicts, &model.digest()?, voted);
+    let Some(out) = &args.out else {
+        let mut lines = Vec::new();
+        write_routes_to(&mut lines, Format::Jsonl, &routes)?;
+        return Ok(render::print(&String::from_utf8_lossy(&lines))?);
+    };
+    write_routes(out, &routes)?;
+    if globals.json {
+        return Ok(render::print_json(&routes)?);
+    }
+    Ok(render::print(&summary(&routes, &verdicts, voted, out))?)
+}
+
+/// The price of a label of each expert of the model; those not listed cost 1.
+fn prices(file: &Path, model: &Model) -> Result<Vec<f64>, Failure> {
+    let listed = read_prices(file)?;
+    let price = |name: &str| listed.iter().find(|(worker, _)| worker == name).map_or(1.0, |(_, price)| *price);
+    Ok(model.experts().iter().map(price).collect())
+}
+
+fn summary(routes: &[RouteRow], verdicts: &Verdicts, voted: bool, out: &Path) -> String {
+    let alone = routes.iter().filter(|row| row.route == RouteKind::Model).count();
+    let labels: usize = verdicts.outcomes.iter().map(|outcome| outcome.labels_used).sum();
+    let cost: f64 = verdicts.outcomes.iter().map(|outcome| outcome.cost).sum();
+    let per_case = |total: f64| total / routes.len().max(1) as f64;
+    let mut text = format!("{} cases: {alone} decided by the model alone", routes.len());
+    if voted {
+        text.push_str(&format!(
+            ", {} with people, {:.2} labels and {:.2} cost per case\n",
+            routes.len() - alone,
+            per_case(labels as f64),
+            per_case(cost)
+        ));
+    } else {
+        text.push_str(&format!(", {} to be asked about (no votes given)\n", routes.len() - alone));
+    }
+    if verdicts.dropped_votes > 0 {
+        text.push_str(&format!("{} votes of unknown experts left out\n", verdicts.dropped_votes));
+    }
+    text + &format!("written: {}\n", out.display())
+}

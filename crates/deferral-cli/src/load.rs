@@ -1,0 +1,131 @@
+//! From what the user wrote to records, features and methods.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use deferral_core::Splitter;
+use deferral_data::text::{NgramSpec, WordVectors};
+use deferral_data::{
+    DialectModel, FeatureColumns, ReadOptions, Records, Role, Scale, UnknownTask, Wide, join, parse_column,
+    parse_label_map, read_cases, read_decisions,
+};
+use deferral_eval::{FeatureChoice, FeatureKind, Panel, UnknownExperts};
+use deferral_experts::BiasedPanel;
+
+use crate::args::{Features, Kind, PanelArgs, Reading, ScaleBy, SplitBy, Unknown};
+use crate::failure::Failure;
+
+/// Whether decisions must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The command is about them.
+    Decisions,
+    /// It can do without.
+    CasesOnly,
+}
+
+/// Reads cases and decisions.
+pub(crate) fn records(cases: &Path, reading: &Reading, need: Need) -> Result<Records, Failure> {
+    let mut options = case_options(reading)?;
+    let mut records = match (&reading.decisions, &reading.wide) {
+        (Some(decisions), _) => {
+            let table = read_cases(cases, &options)?;
+            let mut options = ReadOptions { columns: columns(&reading.decision_columns)?, ..options };
+            options.missing.extend(reading.missing.iter().cloned());
+            let unknown = match reading.unknown_tasks {
+                Unknown::Refuse => UnknownTask::Refuse,
+                Unknown::Drop => UnknownTask::Drop,
+            };
+            join(table, read_decisions(decisions, &options)?, unknown)?
+        }
+        (None, Some(pattern)) => {
+            options.wide = Some(Wide { pattern: pattern.clone(), missing: reading.missing.clone() });
+            Records::from_wide(cases, &options)?
+        }
+        (None, None) if need == Need::CasesOnly => Records::without_decisions(read_cases(cases, &options)?)?,
+        (None, None) => {
+            return Err(Failure::usage(
+                "where are the decisions? Give their table with --decisions FILE, or, if they stand in the table of cases, say which columns they are with --wide PATTERN, such as --wide 'Expert *'",
+            ));
+        }
+    };
+    if let Some(folder) = &reading.dialect {
+        add_dialect(&mut records, folder)?;
+    }
+    Ok(records)
+}
+
+fn case_options(reading: &Reading) -> Result<ReadOptions, Failure> {
+    let label_map: Result<Vec<_>, _> = reading.label_map.iter().map(|text| parse_label_map(text)).collect();
+    let columns = columns(&reading.columns)?;
+    let named: Vec<String> =
+        columns.iter().filter(|(role, _)| *role == Role::Feature).map(|(_, name)| name.clone()).collect();
+    let features = match (reading.numeric, named.is_empty()) {
+        (true, _) => FeatureColumns::All,
+        (false, true) => FeatureColumns::None,
+        (false, false) => FeatureColumns::Named(named),
+    };
+    Ok(ReadOptions { columns, features, label_map: label_map?, ..ReadOptions::default() })
+}
+
+fn columns(texts: &[String]) -> Result<Vec<(Role, String)>, Failure> {
+    Ok(texts.iter().map(|text| parse_column(text)).collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Adds the group attribute `dialect`, inferred from the texts.
+fn add_dialect(records: &mut Records, folder: &Path) -> Result<(), Failure> {
+    let counts = folder.join("model_count_table.txt");
+    let model = DialectModel::read(&counts, &folder.join("model_vocab.txt")).map_err(Failure::input)?;
+    let Some(texts) = &records.inputs.text else {
+        return Err(Failure::usage("--dialect needs texts; name their column with --column text=NAME"));
+    };
+    records.groups.push(model.groups(texts));
+    Ok(())
+}
+
+/// How cases become features.
+pub(crate) fn features(args: &Features) -> Result<FeatureChoice, Failure> {
+    let vectors = args.vectors.as_deref().map(WordVectors::read).transpose().map_err(Failure::input)?;
+    let kind = args.features.map(|kind| match kind {
+        Kind::Ngrams => FeatureKind::Ngrams,
+        Kind::Svd => FeatureKind::Svd,
+        Kind::Vectors => FeatureKind::Vectors,
+        Kind::Numeric => FeatureKind::Numeric,
+    });
+    let scale = args.scale.map(|scale| match scale {
+        ScaleBy::None => Scale::None,
+        ScaleBy::Standard => Scale::Standard,
+    });
+    Ok(FeatureChoice { kind, vectors: vectors.map(Arc::new), ngrams: NgramSpec::default(), dim: args.dim, scale })
+}
+
+/// How cases are divided.
+pub(crate) fn splitter(by: SplitBy, folds: usize, test: f64) -> Splitter {
+    match by {
+        SplitBy::Contiguous => Splitter::ContiguousFolds { k: folds },
+        SplitBy::Shuffled => Splitter::ShuffledFolds { k: folds },
+        SplitBy::Stratified => Splitter::StratifiedFolds { k: folds },
+        SplitBy::Random => Splitter::Random { test },
+    }
+}
+
+/// The simulated panel, if one was asked for.
+pub(crate) fn panel(args: &PanelArgs, group: Option<&str>, classes: usize) -> Result<Panel, Failure> {
+    let Some(disadvantaged) = &args.biased_against else { return Ok(Panel::Recorded) };
+    let Some(attribute) = group else {
+        return Err(Failure::usage("--biased-against needs --group NAME: the attribute that the group belongs to"));
+    };
+    Ok(Panel::Biased { panel: biased_panel(args, disadvantaged, classes), attribute: attribute.to_owned() })
+}
+
+/// The panel itself.
+pub(crate) fn biased_panel(args: &PanelArgs, disadvantaged: &str, classes: usize) -> BiasedPanel {
+    BiasedPanel { biased: args.biased, flipped: args.flipped, classes, ..BiasedPanel::against(disadvantaged) }
+}
+
+pub(crate) fn unknown_experts(unknown: Unknown) -> UnknownExperts {
+    match unknown {
+        Unknown::Refuse => UnknownExperts::Refuse,
+        Unknown::Drop => UnknownExperts::Drop,
+    }
+}

@@ -1,0 +1,36 @@
+//! Tables on disk: decisions, cases and routes, as CSV or JSONL, long or wide.
+//!
+//! The columns, their usual names and what a missing cell means are the same in every format. Every reader streams:
+//! one row is in memory at a time, in buffers that are reused.
+
+mod cases;
+mod decisions;
+mod error;
+mod format;
+mod inputs;
+mod jsonl;
+mod labels;
+mod layout;
+mod list;
+mod options;
+mod prices;
+mod records;
+mod report;
+mod roles;
+mod roster;
+mod routes;
+mod sink;
+mod source;
+mod write;
+
+pub use cases::{CaseTable, read_cases};
+pub use decisions::{DecisionTable, read_decisions};
+pub use error::{Place, TableError};
+pub use format::Format;
+pub use inputs::{Inputs, Numeric};
+pub use options::{FeatureColumns, ReadOptions, Wide};
+pub use prices::read_prices;
+pub use records::{Records, UnknownTask, join};
+pub use report::{DropReason, Dropped, JoinReport, MISSING_GROUP, ReadReport};
+pub use roles::{Role, parse_column, parse_label_map};
+pub use routes::{RouteKind, RouteRow, read_routes, write_routes, write_routes_to};

@@ -1,0 +1,230 @@
+//! What a comparison found: one record a method and fold, summed up in one row a method.
+
+use deferral_core::{GroupId, Label, Outcome};
+use deferral_metrics::Spread;
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::{Experiment, Job};
+use crate::run::Facts;
+
+/// The result of an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The methods, as they were written.
+    pub methods: Vec<String>,
+    /// The group attribute, if results are shown by one.
+    pub group: Option<String>,
+    /// Its values.
+    pub groups: Vec<String>,
+    /// Names of the labels.
+    pub labels: Vec<String>,
+    /// Names of the experts, of the first repetition.
+    pub experts: Vec<String>,
+    /// Cases with a gold label, and those left out for having none.
+    pub cases: (usize, usize),
+    /// Decisions on the former.
+    pub decisions: usize,
+    /// Repetitions and folds of each.
+    pub repetitions: (usize, usize),
+    /// The seed.
+    pub seed: u64,
+    /// What a reader should know about the features.
+    pub notes: Vec<String>,
+    /// One a method, repetition and fold: by repetition, then fold, then method.
+    pub records: Vec<Record>,
+}
+
+/// How one method did on the test cases of one fold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Position of the method.
+    pub method: usize,
+    /// Which repetition.
+    pub repetition: usize,
+    /// Which fold.
+    pub fold: usize,
+    /// Test cases, and those decided rightly.
+    pub all: Tally,
+    /// The same by group.
+    pub by_group: Vec<Tally>,
+    /// Human labels used.
+    pub labels_used: usize,
+    /// Their price.
+    pub cost: f64,
+    /// Cases that no human label was used for.
+    pub alone: usize,
+    /// How often each expert answered.
+    pub load: Vec<u32>,
+    /// Case by case, in the first repetition only.
+    pub decided: Vec<Decided>,
+    /// Expert by expert and then the classifier, in the first repetition only.
+    pub experts: Vec<ExpertRecord>,
+}
+
+/// How many there were and how many of them were right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Cases.
+    pub n: usize,
+    /// Decided rightly.
+    pub right: usize,
+}
+
+impl Tally {
+    fn add(&mut self, right: bool) {
+        self.n += 1;
+        self.right += usize::from(right);
+    }
+
+    /// The share that was right, if there were any.
+    pub fn share(&self) -> Option<f64> {
+        (self.n > 0).then(|| self.right as f64 / self.n as f64)
+    }
+}
+
+/// One decided case.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Its position in the data.
+    pub case: u32,
+    /// What was right.
+    pub truth: Label,
+    /// What was decided.
+    pub label: Label,
+    /// How sure the rule was.
+    pub confidence: f64,
+    /// Human labels used.
+    pub labels_used: u32,
+}
+
+/// How much an expert (or the classifier) was trusted, and how good they were.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ExpertRecord {
+    /// Mean weight over the test cases.
+    pub weight: f64,
+    /// Its population standard deviation.
+    pub weight_sd: f64,
+    /// Test cases that they labelled.
+    pub answered: usize,
+    /// Rightly.
+    pub right: usize,
+}
+
+impl Record {
+    pub(crate) fn new(method: usize, job: Job, cases: usize, groups: usize, experts: usize) -> Self {
+        Self {
+            method,
+            repetition: job.repetition,
+            fold: job.fold,
+            all: Tally::default(),
+            by_group: vec![Tally::default(); groups],
+            labels_used: 0,
+            cost: 0.0,
+            alone: 0,
+            load: vec![0; experts],
+            decided: Vec::with_capacity(if job.repetition == 0 { cases } else { 0 }),
+            experts: Vec::new(),
+        }
+    }
+
+    pub(crate) fn count(&mut self, outcome: &Outcome, right: bool, group: Option<GroupId>) {
+        self.all.add(right);
+        if let Some(tally) = group.and_then(|g| self.by_group.get_mut(g.index())) {
+            tally.add(right);
+        }
+        self.labels_used += outcome.labels_used;
+        self.cost += outcome.cost;
+        self.alone += usize::from(outcome.labels_used == 0);
+        for vote in &outcome.votes {
+            if let Some(count) = self.load.get_mut(vote.expert.index()) {
+                *count += 1;
+            }
+        }
+    }
+}
+
+/// A method in the comparison table. Spreads are over repetitions and folds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The method, as it was written.
+    pub method: String,
+    /// Accuracy; `None` if nothing was decided.
+    pub accuracy: Option<Spread>,
+    /// Accuracy by group; `None` for a group that never had a test case.
+    pub by_group: Vec<Option<Spread>>,
+    /// Smallest accuracy of a group.
+    pub worst_group: Option<Spread>,
+    /// Largest minus smallest accuracy of a group.
+    pub disparity: Option<Spread>,
+    /// Human labels used for a case.
+    pub labels_per_case: f64,
+    /// Their price.
+    pub cost_per_case: f64,
+    /// Share of cases for which nobody was asked.
+    pub alone: f64,
+}
+
+impl Comparison {
+    pub(crate) fn new(experiment: &Experiment) -> Self {
+        let folds = experiment.plan().map_or(0, |jobs| jobs.len() / experiment.repetitions.max(1));
+        Self {
+            methods: experiment.methods.iter().map(|method| method.name.clone()).collect(),
+            group: experiment.group.clone(),
+            groups: Vec::new(),
+            labels: Vec::new(),
+            experts: Vec::new(),
+            cases: (0, 0),
+            decisions: 0,
+            repetitions: (experiment.repetitions, folds),
+            seed: experiment.seed,
+            notes: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Takes the facts of the first job; later ones add their notes.
+    pub(crate) fn describe(&mut self, facts: &Facts) {
+        if self.records.is_empty() {
+            self.groups.clone_from(&facts.groups);
+            self.labels.clone_from(&facts.labels);
+            self.experts.clone_from(&facts.experts);
+            self.cases = (facts.cases, facts.unlabelled);
+            self.decisions = facts.decisions;
+        }
+        for note in &facts.notes {
+            if !self.notes.contains(note) {
+                self.notes.push(note.clone());
+            }
+        }
+    }
+
+    /// The records of one method, in order.
+    pub fn of(&self, method: usize) -> impl Iterator<Item = &Record> {
+        self.records.iter().filter(move |record| record.method == method)
+    }
+
+    /// One row a method.
+    pub fn rows(&self) -> Vec<Row> {
+        (0..self.methods.len()).map(|method| self.row(method)).collect()
+    }
+
+    fn row(&self, method: usize) -> Row {
+        let spread =
+            |value: &dyn Fn(&Record) -> Option<f64>| Spread::of(&self.of(method).filter_map(value).collect::<Vec<_>>());
+        let shares = |record: &Record| record.by_group.iter().filter_map(Tally::share).collect::<Vec<f64>>();
+        let worst = |record: &Record| shares(record).into_iter().reduce(f64::min);
+        let best = |record: &Record| shares(record).into_iter().reduce(f64::max);
+        let cases: usize = self.of(method).map(|record| record.all.n).sum();
+        let per_case = |total: f64| total / cases.max(1) as f64;
+        Row {
+            method: self.methods[method].clone(),
+            accuracy: spread(&|r| r.all.share()),
+            by_group: (0..self.groups.len()).map(|g| spread(&|r| r.by_group[g].share())).collect(),
+            worst_group: spread(&worst),
+            disparity: spread(&|r| Some(best(r)? - worst(r)?)),
+            labels_per_case: per_case(self.of(method).map(|r| r.labels_used as f64).sum()),
+            cost_per_case: per_case(self.of(method).map(|r| r.cost).sum()),
+            alone: per_case(self.of(method).map(|r| r.alone as f64).sum()),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What is to be compared: data, methods, splits, repetitions, seed. Pure description; `run` carries it out.
+
+use std::sync::Arc;
+
+use deferral_core::{ParameterError, Splitter};
+use deferral_data::text::{NgramSpec, WordVectors};
+use deferral_data::{FeatureSpec, Inputs, Scale, TextFeatures};
+
+use crate::methods::{FeatureKind, Method};
+use crate::source::{Panel, Source};
+
+/// An experiment.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// Where cases come from.
+    pub source: Source,
+    /// Who the experts are.
+    pub panel: Panel,
+    /// How cases are divided into training and test.
+    pub splitter: Splitter,
+    /// How often, each time with other draws; folds are all run in each. 1 or more.
+    pub repetitions: usize,
+    /// What is compared.
+    pub methods: Vec<Method>,
+    /// How cases become features.
+    pub features: FeatureChoice,
+    /// The group attribute that results are shown by, and that stratified splits use.
+    pub group: Option<String>,
+    /// The seed of every draw.
+    pub seed: u64,
+}
+
+/// How cases become features, as far as methods leave it open.
+#[derive(Debug, Clone, Default)]
+pub struct FeatureChoice {
+    /// For every method that does not say; without it linear models see n-grams and networks their main directions.
+    pub kind: Option<FeatureKind>,
+    /// Word vectors, where a method wants them.
+    pub vectors: Option<Arc<WordVectors>>,
+    /// Which n-grams.
+    pub ngrams: NgramSpec,
+    /// Main directions kept; 100 if not given.
+    pub dim: Option<usize>,
+    /// Whether dense features are standardised; what suits the kind if not given.
+    pub scale: Option<Scale>,
+}
+
+impl FeatureChoice {
+    /// The kind of features that `method` sees on `inputs`.
+    pub fn kind_for(&self, method: &Method, inputs: &Inputs) -> FeatureKind {
+        let by_default = match (&inputs.text, method.prefers_sparse) {
+            (None, _) => FeatureKind::Numeric,
+            (Some(_), true) => FeatureKind::Ngrams,
+            (Some(_), false) => FeatureKind::Svd,
+        };
+        method.features.or(self.kind).unwrap_or(by_default)
+    }
+
+    /// The recipe for a kind.
+    pub fn spec(&self, kind: FeatureKind) -> FeatureSpec {
+        let text = match kind {
+            FeatureKind::Numeric => None,
+            FeatureKind::Ngrams => Some(TextFeatures::Ngrams(self.ngrams.clone())),
+            FeatureKind::Svd => Some(TextFeatures::Svd { ngrams: self.ngrams.clone(), dim: self.dim.unwrap_or(100) }),
+            FeatureKind::Vectors => Some(TextFeatures::Vectors),
+        };
+        FeatureSpec { text, scale: self.scale }
+    }
+}
+
+/// One unit of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Job {
+    /// Which repetition.
+    pub repetition: usize,
+    /// Which fold of it.
+    pub fold: usize,
+}
+
+impl Experiment {
+    /// All jobs, in order.
+    ///
+    /// # Errors
+    /// If there is no method or no repetition.
+    pub fn plan(&self) -> Result<Vec<Job>, ParameterError> {
+        ParameterError::check(self.repetitions > 0, "the number of repetitions", self.repetitions, "1 or more")?;
+        ParameterError::check(!self.methods.is_empty(), "the number of methods", 0, "1 or more")?;
+        let folds = match self.splitter {
+            Splitter::Random { .. } | Splitter::Stratified { .. } => 1,
+            Splitter::ContiguousFolds { k } | Splitter::ShuffledFolds { k } | Splitter::StratifiedFolds { k } => k,
+        };
+        let of_repetition = |repetition| (0..folds).map(move |fold| Job { repetition, fold });
+        Ok((0..self.repetitions).flat_map(of_repetition).collect())
+    }
+}

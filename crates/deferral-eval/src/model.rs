@@ -1,0 +1,270 @@
+//! A fitted method with everything it needs to decide cases from files: featuriser, policy, names.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use deferral_core::{
+    CaseId, CaseWeights, Committee, Context, Decisions, DecisionsBuilder, ExpertId, Features, FitError, Label, Learner,
+    Names, Outcome, Policy, Probabilities, Question, Recorded, Route, Stream, VoteError, VoteSource, Weights, artifact,
+    consult,
+};
+use deferral_data::{Featuriser, Records, RouteKind, RouteRow};
+use serde::{Deserialize, Serialize};
+
+use crate::error::EvalError;
+use crate::experiment::FeatureChoice;
+use crate::methods::Method;
+use crate::policy::AnyPolicy;
+
+/// The kind of artifact a model is.
+const KIND: &str = "model";
+
+/// A method fitted to recorded decisions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    method: Method,
+    featuriser: Featuriser,
+    policy: AnyPolicy,
+    labels: Names,
+    experts: Names,
+}
+
+/// What to do with votes of people whom the model was not fitted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownExperts {
+    /// Say so and stop.
+    #[default]
+    Refuse,
+    /// Leave their votes out.
+    Drop,
+}
+
+/// Cases as a model decided them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdicts {
+    /// How each case was decided, in order.
+    pub outcomes: Vec<Outcome>,
+    /// What the classifier believes about each case.
+    pub probabilities: Probabilities,
+    /// The weights each case was decided with.
+    pub weights: Weights,
+    /// Votes left out because the model does not know who cast them.
+    pub dropped_votes: usize,
+}
+
+impl Model {
+    /// Fits `method` to all cases of `records` that have a gold label.
+    ///
+    /// # Errors
+    /// If there is no such case, or learning fails.
+    pub fn fit(
+        records: &Records,
+        method: &Method,
+        features: &FeatureChoice,
+        ctx: &mut Context<'_>,
+    ) -> Result<Self, EvalError> {
+        let known: Vec<usize> = (0..records.n()).filter(|&case| records.labels[case].is_some()).collect();
+        if known.is_empty() {
+            return Err(EvalError::Fit(FitError::NoCases));
+        }
+        let records = if known.len() == records.n() { records.clone() } else { records.select(&known) };
+        let spec = features.spec(features.kind_for(method, &records.inputs));
+        let everything: Vec<usize> = (0..records.n()).collect();
+        let stream = ctx.stream("features");
+        let featuriser = spec.fit(&records.inputs, &everything, features.vectors.as_ref(), &stream)?;
+        for note in featuriser.report().notes() {
+            ctx.report(&deferral_core::Event::Note(note)).map_err(FitError::from)?;
+        }
+        let data = records.dataset(featuriser.transform(&records.inputs)?)?;
+        let policy = method.learner.fit(&data, &CaseWeights::uniform(data.n()), &mut ctx.part("learner"))?;
+        method.rule.checked_committee(&policy)?;
+        Ok(Self { method: method.clone(), featuriser, policy, labels: records.label_names, experts: records.experts })
+    }
+
+    /// The method it was fitted by.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The experts it knows.
+    pub fn experts(&self) -> &Names {
+        &self.experts
+    }
+
+    /// The labels it knows.
+    pub fn labels(&self) -> &Names {
+        &self.labels
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &AnyPolicy {
+        &self.policy
+    }
+
+    /// The committee it decides with.
+    pub fn committee(&self) -> Committee {
+        self.method.rule.committee(&self.policy)
+    }
+
+    /// Decides all cases of `records` with the votes recorded there, which stand for the answers that the people asked
+    /// would give. The experts and labels of the records may be in any order, and need not be all that the model knows.
+    ///
+    /// # Errors
+    /// If the cases are of another kind, or a vote is of somebody or for a label that the model does not know.
+    pub fn decide(
+        &self,
+        records: &Records,
+        unknown: UnknownExperts,
+        prices: Option<&[f64]>,
+        stream: &Stream,
+    ) -> Result<Verdicts, EvalError> {
+        let (votes, dropped_votes) = self.votes(records, unknown)?;
+        let mut source = Recorded::new(&votes, self.method.rule.absent);
+        let verdicts = self.consult(records, &mut source, prices, stream)?;
+        Ok(Verdicts { dropped_votes, ..verdicts })
+    }
+
+    /// Says who should be asked about each case of `records`, when everybody is available and nobody has answered yet.
+    ///
+    /// # Errors
+    /// If the cases are of another kind.
+    pub fn allocate(&self, records: &Records, stream: &Stream) -> Result<Verdicts, EvalError> {
+        let mut source = Unanswered { everybody: (0..self.experts.len()).map(ExpertId::at).collect() };
+        self.consult(records, &mut source, None, stream)
+    }
+
+    fn consult(
+        &self,
+        records: &Records,
+        source: &mut dyn VoteSource,
+        prices: Option<&[f64]>,
+        stream: &Stream,
+    ) -> Result<Verdicts, EvalError> {
+        let features = self.featuriser.transform(&records.inputs)?;
+        let cases = Records {
+            decisions: Decisions::none(records.n(), records.experts.len()),
+            labels: vec![None; records.n()],
+            ..records.clone()
+        }
+        .dataset(Features::none(records.n()))?;
+        let cases = cases.cases().clone().with_features(features)?;
+        let (probabilities, weights) = (self.policy.classify(&cases)?, self.policy.weigh(&cases)?);
+        let beliefs = (&probabilities, &weights);
+        let outcomes = consult(0..cases.n(), beliefs, &self.committee(), source, prices, &stream.child("consult"))?;
+        Ok(Verdicts { outcomes, probabilities, weights, dropped_votes: 0 })
+    }
+
+    /// The votes of `records` in the model's own numbering of experts and labels.
+    fn votes(&self, records: &Records, unknown: UnknownExperts) -> Result<(Decisions, usize), EvalError> {
+        let places = |from: &Names, to: &Names| from.iter().map(|name| to.position(name)).collect::<Vec<_>>();
+        let experts = places(&records.experts, &self.experts);
+        let labels = places(&records.label_names, &self.labels);
+        let mut builder = DecisionsBuilder::new();
+        let mut dropped = 0;
+        let mut strangers: HashMap<usize, usize> = HashMap::new();
+        for (case, vote) in records.decisions.iter() {
+            let Some(expert) = experts[vote.expert.index()] else {
+                *strangers.entry(vote.expert.index()).or_default() += 1;
+                dropped += 1;
+                continue;
+            };
+            let Some(label) = labels[vote.label.index()] else {
+                let known = self.labels.iter().collect::<Vec<_>>().join(", ");
+                let label = records.label_names.show(vote.label.index()).to_owned();
+                return Err(EvalError::UnknownLabel { label, known });
+            };
+            builder.push(case, ExpertId::at(expert), Label::at(label));
+        }
+        if let (UnknownExperts::Refuse, Some(first)) = (unknown, strangers.keys().min()) {
+            return Err(EvalError::UnknownExperts {
+                unknown: strangers.len(),
+                found: records.experts.len(),
+                example: records.experts.show(*first).to_owned(),
+                known: self.experts.len(),
+            });
+        }
+        let votes = builder.build(records.n(), self.experts.len()).map_err(deferral_data::TableError::from)?;
+        Ok((votes, dropped))
+    }
+
+    /// The decisions as rows of a routes table. `digest` names the model in them; `final_labels` says whether the votes
+    /// have been heard, so that a committee's label is known.
+    pub fn routes(&self, records: &Records, verdicts: &Verdicts, digest: &str, final_labels: bool) -> Vec<RouteRow> {
+        let m = self.experts.len();
+        let row = |(case, outcome): (usize, &Outcome)| {
+            let weights = verdicts.weights.column(case);
+            let route = outcome.route(m);
+            let people: &[ExpertId] = match &route {
+                Route::Model(_) => &[],
+                Route::Experts(people) => people,
+            };
+            let name = |expert: &ExpertId| self.experts.show(expert.index()).to_owned();
+            let known = final_labels || people.is_empty();
+            RouteRow {
+                task: records.ids.show(case).to_owned(),
+                route: if people.is_empty() { RouteKind::Model } else { RouteKind::Committee },
+                experts: people.iter().map(name).collect(),
+                weights: people.iter().map(|expert| weights[expert.index()]).collect(),
+                probabilities: verdicts.probabilities.column(case).to_vec(),
+                propensities: people.iter().map(|expert| propensity(&outcome.asked, *expert)).collect(),
+                label: known.then(|| self.labels.show(outcome.verdict.label.index()).to_owned()),
+                reason: self.reason(outcome, people),
+                policy: digest.to_owned(),
+            }
+        };
+        verdicts.outcomes.iter().enumerate().map(row).collect()
+    }
+
+    fn reason(&self, outcome: &Outcome, people: &[ExpertId]) -> String {
+        let sure = outcome.verdict.confidence;
+        match (people.len(), outcome.labels_used) {
+            (0, _) => format!("model alone, {sure:.2} sure"),
+            (asked, 0) => format!("ask {asked} by weight"),
+            (asked, answered) => format!("{answered} of {asked} asked answered, {sure:.2} of the weight agrees"),
+        }
+    }
+
+    /// Writes the model as an artifact.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), EvalError> {
+        Ok(artifact::save(path, KIND, self)?)
+    }
+
+    /// Reads a model.
+    ///
+    /// # Errors
+    /// If the file is missing, damaged, or of another kind.
+    pub fn load(path: &Path) -> Result<Self, EvalError> {
+        Ok(artifact::load(path, KIND)?)
+    }
+
+    /// A short name that is the same for equal models and no others.
+    ///
+    /// # Errors
+    /// If the model cannot be encoded.
+    pub fn digest(&self) -> Result<String, EvalError> {
+        Ok(artifact::fingerprint(KIND, self)?)
+    }
+}
+
+/// The propensity of the draw that first chose `expert`.
+fn propensity(asked: &[Question], expert: ExpertId) -> f64 {
+    asked.iter().find(|question| question.expert == expert).map_or(1.0, |question| question.propensity)
+}
+
+/// Everybody is available and nobody has answered yet.
+struct Unanswered {
+    everybody: Vec<ExpertId>,
+}
+
+impl VoteSource for Unanswered {
+    fn available(&self, _: CaseId) -> &[ExpertId] {
+        &self.everybody
+    }
+
+    fn ask(&mut self, _: CaseId, _: &[ExpertId], _: &mut Vec<deferral_core::Vote>) -> Result<(), VoteError> {
+        Ok(())
+    }
+}

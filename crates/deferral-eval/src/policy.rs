@@ -1,0 +1,83 @@
+//! The closed set of learners and policies, as values that can be compared and written to a file.
+
+use deferral_core::{
+    CaseWeights, Cases, Context, Dataset, FitError, Learner, Policy, PolicyError, Probabilities, Weights,
+};
+use deferral_losses::{
+    BestExpert, Classifier, ClassifierPolicy, Everyone, FairCommittee, Joint, JointPolicy, RandomCommittee,
+    RosterPolicy,
+};
+use serde::{Deserialize, Serialize};
+
+/// Any learner that is known by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnyLearner {
+    /// The model alone.
+    Classifier(Classifier),
+    /// Classifier and deferrer trained together.
+    Joint(Joint),
+    /// Everybody counts the same.
+    Everyone(Everyone),
+    /// Everybody counts by their accuracy.
+    BestExpert(BestExpert),
+    /// A random committee with a classifier.
+    RandomCommittee(RandomCommittee),
+    /// A random committee of those who know the group.
+    FairCommittee(FairCommittee),
+}
+
+/// What any of them learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnyPolicy {
+    /// Of [`AnyLearner::Classifier`].
+    Classifier(ClassifierPolicy),
+    /// Of [`AnyLearner::Joint`].
+    Joint(JointPolicy),
+    /// Of all methods whose weights do not look at the case.
+    Roster(RosterPolicy),
+}
+
+impl Learner for AnyLearner {
+    type Policy = AnyPolicy;
+
+    fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<AnyPolicy, FitError> {
+        Ok(match self {
+            Self::Classifier(learner) => AnyPolicy::Classifier(learner.fit(data, weights, ctx)?),
+            Self::Joint(learner) => AnyPolicy::Joint(learner.fit(data, weights, ctx)?),
+            Self::Everyone(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
+            Self::BestExpert(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
+            Self::RandomCommittee(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
+            Self::FairCommittee(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
+        })
+    }
+}
+
+impl AnyPolicy {
+    fn inner(&self) -> &dyn Policy {
+        match self {
+            Self::Classifier(policy) => policy,
+            Self::Joint(policy) => policy,
+            Self::Roster(policy) => policy,
+        }
+    }
+}
+
+impl Policy for AnyPolicy {
+    fn experts(&self) -> usize {
+        self.inner().experts()
+    }
+    fn classes(&self) -> usize {
+        self.inner().classes()
+    }
+    fn needs_group(&self) -> Option<&str> {
+        self.inner().needs_group()
+    }
+    fn classify(&self, cases: &Cases) -> Result<Probabilities, PolicyError> {
+        self.inner().classify(cases)
+    }
+    fn weigh(&self, cases: &Cases) -> Result<Weights, PolicyError> {
+        self.inner().weigh(cases)
+    }
+}

@@ -1,0 +1,223 @@
+//! Carrying out an experiment: every job on any thread, the same result on all of them.
+
+use std::sync::Arc;
+
+use deferral_core::{
+    CaseId, CaseWeights, Cases, Context, Dataset, ExpertId, Features, Label, Learner, Policy, Probabilities, Recorded,
+    Silent, Split, Stream, Weights, consult,
+};
+use deferral_data::Records;
+use rayon::prelude::*;
+
+use crate::comparison::{Comparison, Decided, ExpertRecord, Record};
+use crate::error::EvalError;
+use crate::experiment::{Experiment, Job};
+use crate::methods::{FeatureKind, Method};
+use crate::policy::{AnyLearner, AnyPolicy};
+
+/// Runs all jobs of an experiment in parallel (on the current rayon pool) and collects their records in order.
+/// `progress` is called after every job with the number of those done and of all.
+///
+/// The result depends on the experiment alone, not on the number of threads.
+///
+/// # Errors
+/// [`EvalError`] of the first job, in order, that failed.
+pub fn run(experiment: &Experiment, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Comparison, EvalError> {
+    let jobs = experiment.plan()?;
+    let root = Stream::new(experiment.seed);
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let results: Vec<Result<Outcome, EvalError>> = jobs
+        .par_iter()
+        .map(|&job| {
+            let result = run_job(experiment, job, &root.child("repetition").nth(job.repetition));
+            progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, jobs.len());
+            result
+        })
+        .collect();
+    let mut comparison = Comparison::new(experiment);
+    for result in results {
+        let outcome = result?;
+        comparison.describe(&outcome.facts);
+        comparison.records.extend(outcome.records);
+    }
+    Ok(comparison)
+}
+
+/// What a job found.
+struct Outcome {
+    facts: Facts,
+    records: Vec<Record>,
+}
+
+/// What a comparison says about its data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Facts {
+    pub(crate) cases: usize,
+    pub(crate) unlabelled: usize,
+    pub(crate) decisions: usize,
+    pub(crate) experts: Vec<String>,
+    pub(crate) labels: Vec<String>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+fn run_job(experiment: &Experiment, job: Job, stream: &Stream) -> Result<Outcome, EvalError> {
+    let all = experiment.source.draw(&experiment.panel, stream)?;
+    let (records, unlabelled) = labelled(&all);
+    if records.n() == 0 {
+        return Err(EvalError::Nothing(format!("none of the {} cases has a gold label to compare with", all.n())));
+    }
+    let bare = records.dataset(Features::none(records.n()))?;
+    let attribute = experiment.group.as_deref();
+    let splits = experiment.splitter.split(bare.cases(), attribute, &stream.child("split"))?;
+    let split = splits.get(job.fold).ok_or_else(|| EvalError::Nothing(format!("there is no fold {}", job.fold)))?;
+    let mut bench = Bench::new(experiment, &records, split, stream.child("fold").nth(job.fold));
+    let mut outcomes = Vec::with_capacity(experiment.methods.len());
+    for (at, method) in experiment.methods.iter().enumerate() {
+        let failed = |source: EvalError| EvalError::Method {
+            method: method.name.clone(),
+            place: format!(" (repetition {}, fold {})", job.repetition + 1, job.fold + 1),
+            source: Box::new(source),
+        };
+        outcomes.push(bench.run(at, method, job).map_err(failed)?);
+    }
+    let groups = attribute.map(|name| bare.cases().group(name)).transpose()?;
+    let facts = Facts {
+        cases: records.n(),
+        unlabelled,
+        decisions: records.decisions.len(),
+        experts: records.experts.iter().map(str::to_owned).collect(),
+        labels: records.label_names.iter().map(str::to_owned).collect(),
+        groups: groups.map_or_else(Vec::new, |g| g.values.iter().map(str::to_owned).collect()),
+        notes: bench.notes,
+    };
+    Ok(Outcome { facts, records: outcomes })
+}
+
+/// The cases whose truth is known, and how many are not.
+fn labelled(records: &Arc<Records>) -> (Arc<Records>, usize) {
+    let known: Vec<usize> = (0..records.n()).filter(|&case| records.labels[case].is_some()).collect();
+    let unknown = records.n() - known.len();
+    if unknown == 0 { (Arc::clone(records), 0) } else { (Arc::new(records.select(&known)), unknown) }
+}
+
+/// One fold: what is fitted once and shared by all methods that want the same.
+struct Bench<'a> {
+    experiment: &'a Experiment,
+    records: &'a Records,
+    split: &'a Split,
+    stream: Stream,
+    features: Vec<(FeatureKind, Dataset, Dataset)>,
+    fitted: Vec<Fitted<'a>>,
+    notes: Vec<String>,
+}
+
+struct Fitted<'a> {
+    learner: &'a AnyLearner,
+    kind: FeatureKind,
+    policy: AnyPolicy,
+    probabilities: Probabilities,
+    weights: Weights,
+}
+
+impl<'a> Bench<'a> {
+    fn new(experiment: &'a Experiment, records: &'a Records, split: &'a Split, stream: Stream) -> Self {
+        Self { experiment, records, split, stream, features: Vec::new(), fitted: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Training and test sets with features of the given kind, fitted on the training cases.
+    fn featurised(&mut self, kind: FeatureKind) -> Result<usize, EvalError> {
+        if let Some(at) = self.features.iter().position(|(k, ..)| *k == kind) {
+            return Ok(at);
+        }
+        let choice = &self.experiment.features;
+        let (inputs, train) = (&self.records.inputs, &self.split.train);
+        let stream = self.stream.child("features");
+        let featuriser = choice.spec(kind).fit(inputs, train, choice.vectors.as_ref(), &stream)?;
+        self.notes.extend(featuriser.report().notes());
+        let side = |cases: &[usize]| -> Result<Dataset, EvalError> {
+            let part = self.records.select(cases);
+            let features = featuriser.transform(&part.inputs)?;
+            Ok(part.dataset(features)?)
+        };
+        self.features.push((kind, side(train)?, side(&self.split.test)?));
+        Ok(self.features.len() - 1)
+    }
+
+    fn fit(&mut self, method: &'a Method) -> Result<usize, EvalError> {
+        let kind = self.experiment.features.kind_for(method, &self.records.inputs);
+        let known = |f: &Fitted<'_>| f.kind == kind && *f.learner == method.learner;
+        if let Some(at) = self.fitted.iter().position(known) {
+            return Ok(at);
+        }
+        let features = self.featurised(kind)?;
+        let (_, train, test) = &self.features[features];
+        let mut silent = Silent;
+        // The same stream for every method: they differ by what they do, not by their luck.
+        let mut ctx = Context::new(self.stream.child("learner"), &mut silent);
+        let policy = method.learner.fit(train, &CaseWeights::uniform(train.n()), &mut ctx)?;
+        let (probabilities, weights) = (policy.classify(test.cases())?, policy.weigh(test.cases())?);
+        self.fitted.push(Fitted { learner: &method.learner, kind, policy, probabilities, weights });
+        Ok(self.fitted.len() - 1)
+    }
+
+    fn run(&mut self, at: usize, method: &'a Method, job: Job) -> Result<Record, EvalError> {
+        let place = self.fit(method)?;
+        let fitted = &self.fitted[place];
+        let Some((_, _, test)) = self.features.iter().find(|(kind, ..)| *kind == fitted.kind) else {
+            return Err(EvalError::Nothing("features went missing".to_owned()));
+        };
+        let committee = method.rule.checked_committee(&fitted.policy)?;
+        let mut source = Recorded::new(test.decisions(), method.rule.absent);
+        let beliefs = (&fitted.probabilities, &fitted.weights);
+        let stream = self.stream.child("consult");
+        let outcomes = consult(0..test.n(), beliefs, &committee, &mut source, None, &stream)?;
+        let gold = known_labels(test.cases());
+        let mut record = Record::new(at, job, test.n(), self.groups(test)?.map_or(0, |g| g.len()), test.m());
+        for (case, outcome) in outcomes.iter().enumerate() {
+            let right = outcome.verdict.label == gold[case];
+            let group = self.groups(test)?.map(|g| g.of_case[case]);
+            record.count(outcome, right, group);
+        }
+        if job.repetition == 0 {
+            record.decided = outcomes
+                .iter()
+                .zip(&gold)
+                .enumerate()
+                .map(|(case, (outcome, &truth))| Decided {
+                    case: self.split.test[case] as u32,
+                    truth,
+                    label: outcome.verdict.label,
+                    confidence: outcome.verdict.confidence,
+                    labels_used: outcome.labels_used as u32,
+                })
+                .collect();
+            record.experts = expert_records(test, &gold, &fitted.weights);
+        }
+        Ok(record)
+    }
+
+    fn groups<'d>(&self, test: &'d Dataset) -> Result<Option<&'d deferral_core::GroupAttribute>, EvalError> {
+        Ok(self.experiment.group.as_deref().map(|name| test.cases().group(name)).transpose()?)
+    }
+}
+
+/// The labels of cases of which every one has one.
+fn known_labels(cases: &Cases) -> Vec<Label> {
+    cases.labels().iter().map(|label| label.unwrap_or_default()).collect()
+}
+
+/// How much each expert was trusted and how good they were, on the test cases.
+fn expert_records(test: &Dataset, gold: &[Label], weights: &Weights) -> Vec<ExpertRecord> {
+    let n = test.n().max(1) as f64;
+    (0..=test.m())
+        .map(|expert| {
+            let of_expert = weights.iter().map(|column| column[expert]);
+            let mean = of_expert.clone().sum::<f64>() / n;
+            let variance = of_expert.map(|w| (w - mean) * (w - mean)).sum::<f64>() / n;
+            let row = test.decisions().of_expert(ExpertId::at(expert));
+            let right = row.iter().filter(|(case, label): &(CaseId, Label)| gold[case.index()] == *label).count();
+            ExpertRecord { weight: mean, weight_sd: variance.sqrt(), answered: row.len(), right }
+        })
+        .collect()
+}
