@@ -16,7 +16,8 @@ use crate::lbfgs::Lbfgs;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Logistic {
-    /// Inverse of the regularisation, above 0. Larger fits closer.
+    /// Inverse of the regularisation, above 0; 10 by default, which suits cases of unit norm such as n-grams. Larger
+    /// fits closer.
     pub strength: f64,
     /// When to stop.
     pub solver: Lbfgs,
@@ -24,7 +25,7 @@ pub struct Logistic {
 
 impl Default for Logistic {
     fn default() -> Self {
-        Self { strength: 1.0, solver: Lbfgs { tolerance: 1e-4, ..Lbfgs::default() } }
+        Self { strength: 10.0, solver: Lbfgs { tolerance: 1e-4, ..Lbfgs::default() } }
     }
 }
 
