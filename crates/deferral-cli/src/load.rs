@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deferral_core::Splitter;
 use deferral_data::text::{NgramSpec, WordVectors};
 use deferral_data::{
-    DialectModel, FeatureColumns, ReadOptions, Records, Role, Scale, UnknownTask, Wide, join, parse_column,
+    DialectModel, FeatureColumns, ReadOptions, Records, Role, Scale, TableError, UnknownTask, Wide, join, parse_column,
     parse_label_map, read_cases, read_decisions,
 };
 use deferral_eval::{FeatureChoice, FeatureKind, Panel, UnknownExperts};
@@ -24,9 +24,22 @@ pub(crate) enum Need {
     CasesOnly,
 }
 
-/// Reads cases and decisions.
-pub(crate) fn records(cases: &Path, reading: &Reading, need: Need) -> Result<Records, Failure> {
+/// Reads cases and decisions. `groups` are the group attributes that the command is about: columns of the cases, also
+/// where no `--column` says so.
+pub(crate) fn records<'a>(
+    cases: &Path,
+    reading: &Reading,
+    need: Need,
+    groups: impl IntoIterator<Item = &'a str>,
+) -> Result<Records, Failure> {
     let mut options = case_options(reading)?;
+    for group in groups {
+        let inferred = reading.dialect.is_some() && group == DIALECT;
+        let column = (Role::Group, group.to_owned());
+        if !inferred && !options.columns.contains(&column) {
+            options.columns.push(column);
+        }
+    }
     let mut records = match (&reading.decisions, &reading.wide) {
         (Some(decisions), _) => {
             let table = read_cases(cases, &options)?;
@@ -36,7 +49,7 @@ pub(crate) fn records(cases: &Path, reading: &Reading, need: Need) -> Result<Rec
                 Unknown::Refuse => UnknownTask::Refuse,
                 Unknown::Drop => UnknownTask::Drop,
             };
-            join(table, read_decisions(decisions, &options)?, unknown)?
+            join(table, read_decisions(decisions, &options).map_err(of_decisions)?, unknown)?
         }
         (None, Some(pattern)) => {
             options.wide = Some(Wide { pattern: pattern.clone(), missing: reading.missing.clone() });
@@ -53,6 +66,19 @@ pub(crate) fn records(cases: &Path, reading: &Reading, need: Need) -> Result<Rec
         add_dialect(&mut records, folder)?;
     }
     Ok(records)
+}
+
+/// An error of the table of decisions, whose columns have an option of their own.
+fn of_decisions(error: TableError) -> Failure {
+    match error {
+        TableError::MissingColumn { .. }
+        | TableError::UnknownColumn { .. }
+        | TableError::AmbiguousColumn { .. }
+        | TableError::RepeatedRole { .. } => {
+            Failure::Table(error, Some("this is the table of decisions: write --decision-column in place of --column"))
+        }
+        _ => error.into(),
+    }
 }
 
 fn case_options(reading: &Reading) -> Result<ReadOptions, Failure> {
@@ -72,8 +98,14 @@ fn columns(texts: &[String]) -> Result<Vec<(Role, String)>, Failure> {
     Ok(texts.iter().map(|text| parse_column(text)).collect::<Result<Vec<_>, _>>()?)
 }
 
+/// The group attribute that `--dialect` adds.
+const DIALECT: &str = "dialect";
+
 /// Adds the group attribute `dialect`, inferred from the texts.
 fn add_dialect(records: &mut Records, folder: &Path) -> Result<(), Failure> {
+    if records.groups.iter().any(|group| group.name == DIALECT) {
+        return Err(Failure::usage("--dialect infers the attribute `dialect`, but the cases have one; leave out one of them"));
+    }
     let counts = folder.join("model_count_table.txt");
     let model = DialectModel::read(&counts, &folder.join("model_vocab.txt")).map_err(Failure::input)?;
     let Some(texts) = &records.inputs.text else {

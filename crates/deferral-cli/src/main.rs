@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod failure;
 mod load;
+mod output;
 mod progress;
 mod render;
 

@@ -28,6 +28,12 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Tells people something beside the output, so that a program which reads that is not disturbed.
+pub(crate) fn note(text: &str) {
+    // If nobody listens there is nobody to tell.
+    let _ = writeln!(io::stderr(), "note: {text}");
+}
+
 /// Writes a value as JSON to standard output.
 pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
     print(&format!("{}\n", json(value)?))

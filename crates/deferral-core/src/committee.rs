@@ -110,27 +110,26 @@ impl Committee {
     }
 
     /// The voters who may be drawn, with their weights.
-    fn candidates(&self, state: &Consulted<'_>) -> Vec<(ExpertId, f64)> {
+    fn voters<'a>(&self, state: &'a Consulted<'_>) -> impl Iterator<Item = (ExpertId, f64)> + 'a {
         let weight = |expert: ExpertId| state.weights.get(expert.index()).copied().unwrap_or(0.0).max(0.0);
-        let mut voters: Vec<_> = state.available.iter().map(|&e| (e, weight(e))).collect();
-        if self.classifier == Seat::Weighted {
-            voters.push((state.classifier(), weight(state.classifier())));
-        }
-        voters
+        let classifier = (self.classifier == Seat::Weighted).then(|| state.classifier());
+        state.available.iter().copied().chain(classifier).map(move |expert| (expert, weight(expert)))
     }
 
     fn choose(&self, state: &Consulted<'_>, random: &mut dyn Rng) -> Vec<Question> {
-        let mut voters = self.candidates(state);
+        let certain = |(expert, _): (ExpertId, f64)| Question { expert, propensity: 1.0 };
         let mut questions = match self.select {
             Selection::Whole => {
-                let certain = |&(expert, _): &(ExpertId, f64)| Question { expert, propensity: 1.0 };
-                voters.iter().filter(|(_, weight)| *weight > 0.0).map(certain).collect()
+                let mut questions = Vec::with_capacity(state.available.len() + 1);
+                questions.extend(self.voters(state).filter(|(_, weight)| *weight > 0.0).map(certain));
+                questions
             }
-            Selection::Sampled { k } => sample(&voters, k, random),
-            Selection::Distinct { k } => sample_distinct(voters, k, random),
+            Selection::Sampled { k } => sample(&self.voters(state).collect::<Vec<_>>(), k, random),
+            Selection::Distinct { k } => sample_distinct(self.voters(state).collect(), k, random),
             Selection::Top { k } => {
+                let mut voters: Vec<_> = self.voters(state).collect();
                 voters.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-                voters.iter().take(k).map(|&(expert, _)| Question { expert, propensity: 1.0 }).collect()
+                voters.into_iter().take(k).map(certain).collect()
             }
         };
         if self.classifier == Seat::Always {
@@ -167,16 +166,16 @@ impl Committee {
 
     /// The published rule. Under [`Selection::Whole`] the score is the expectation of the sampled one.
     fn decide_by_scaled_mean(&self, state: &Consulted<'_>, mut scores: Vec<f64>, random: &mut dyn Rng) -> Verdict {
-        let whole = self.select == Selection::Whole;
-        let seats = state.asked.len().max(1) as f64;
-        let scale: f64 = self.candidates(state).iter().map(|(_, weight)| weight).sum();
-        for vote in state.votes {
-            let share = if whole && self.classifier != Seat::Always {
-                state.weights[vote.expert.index()].max(0.0)
-            } else {
-                scale * times_asked(state, vote.expert) / seats
-            };
-            add(&mut scores, vote.label, share);
+        if self.select == Selection::Whole && self.classifier != Seat::Always {
+            for vote in state.votes {
+                add(&mut scores, vote.label, state.weights[vote.expert.index()].max(0.0));
+            }
+        } else {
+            let scale: f64 = self.voters(state).map(|(_, weight)| weight).sum();
+            let share = scale / state.asked.len().max(1) as f64;
+            for vote in state.votes {
+                add(&mut scores, vote.label, share * times_asked(state, vote.expert));
+            }
         }
         if let [_, score] = scores[..] {
             let p1 = 1.0 / (1.0 + (1.0 - 2.0 * score).exp());

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{Probabilities, Weights};
+use crate::columns::{Probabilities, Weights, argmax};
 use crate::decisions::{Decisions, Vote};
 use crate::ids::{CaseId, ExpertId, Label};
 use crate::seed::Stream;
@@ -210,54 +210,97 @@ pub fn consult(
     if let Some(prices) = prices.filter(|prices| prices.len() != experts) {
         return Err(ConsultError::Prices { prices: prices.len(), experts });
     }
+    let mut desk = Desk { asked_before: vec![false; experts + 1], new: Vec::new() };
     cases
         .map(|case| {
             let beliefs = (probabilities.column(case), weights.column(case));
-            consult_one(CaseId::at(case), beliefs, rule, source, prices, &mut stream.at(case))
+            desk.conduct(CaseId::at(case), beliefs, rule, source, prices, &mut stream.at(case))
         })
         .collect()
 }
 
-fn consult_one(
-    case: CaseId,
-    (probabilities, weights): (&[f64], &[f64]),
-    rule: &dyn Consultation,
-    source: &mut dyn VoteSource,
-    prices: Option<&[f64]>,
-    random: &mut dyn Rng,
-) -> Result<Outcome, ConsultError> {
-    let classifier = ExpertId::at(weights.len() - 1);
-    let mut asked: Vec<Question> = Vec::new();
-    let mut votes: Vec<Vote> = Vec::new();
-    let mut new: Vec<ExpertId> = Vec::new();
-    let rounds = weights.len() + SPARE_ROUNDS;
-    for _ in 0..rounds {
-        let available = source.available(case);
-        let state = Consulted { case, probabilities, weights, available, asked: &asked, votes: &votes };
-        match rule.next(&state, random) {
-            Next::Decide(verdict) => {
-                let people = || votes.iter().filter(|vote| vote.expert != classifier);
-                let labels_used = people().count();
-                let cost = people().map(|vote| prices.map_or(1.0, |p| p[vote.expert.index()])).sum();
-                return Ok(Outcome { verdict, asked, votes, labels_used, cost });
-            }
-            Next::Ask(questions) => {
-                new.clear();
-                for question in &questions {
-                    let expert = question.expert;
-                    let before = asked.iter().any(|q| q.expert == expert) || new.contains(&expert);
-                    if expert != classifier && !before {
-                        new.push(expert);
-                    } else if expert == classifier && !votes.iter().any(|vote| vote.expert == expert) {
-                        votes.push(Vote { expert, label: Label::at(crate::columns::argmax(probabilities)) });
+/// What the driver keeps between cases, so that it need not be made anew.
+struct Desk {
+    /// For each expert and the classifier: whether they were asked about the current case.
+    asked_before: Vec<bool>,
+    new: Vec<ExpertId>,
+}
+
+impl Desk {
+    fn conduct(
+        &mut self,
+        case: CaseId,
+        (probabilities, weights): (&[f64], &[f64]),
+        rule: &dyn Consultation,
+        source: &mut dyn VoteSource,
+        prices: Option<&[f64]>,
+        random: &mut dyn Rng,
+    ) -> Result<Outcome, ConsultError> {
+        let classifier = ExpertId::at(weights.len() - 1);
+        let mut asked: Vec<Question> = Vec::new();
+        let mut votes: Vec<Vote> = Vec::new();
+        self.asked_before.fill(false);
+        let rounds = weights.len() + SPARE_ROUNDS;
+        for _ in 0..rounds {
+            let available = source.available(case);
+            let state = Consulted { case, probabilities, weights, available, asked: &asked, votes: &votes };
+            match rule.next(&state, random) {
+                Next::Decide(verdict) => return Ok(close(verdict, asked, votes, classifier, prices)),
+                Next::Ask(questions) => {
+                    self.take_new(case, &questions)?;
+                    votes.reserve(self.new.len());
+                    if self.new.last() == Some(&classifier) {
+                        self.new.pop();
+                        votes.push(Vote { expert: classifier, label: Label::at(argmax(probabilities)) });
+                    }
+                    source.ask(case, &self.new, &mut votes)?;
+                    if asked.is_empty() {
+                        asked = questions;
+                    } else {
+                        asked.extend(questions);
                     }
                 }
-                source.ask(case, &new, &mut votes)?;
-                asked.extend(questions);
             }
         }
+        Err(ConsultError::Endless { case, rounds })
     }
-    Err(ConsultError::Endless { case, rounds })
+
+    /// Collects those among `questions` who were not asked before, each once, the classifier last.
+    fn take_new(&mut self, case: CaseId, questions: &[Question]) -> Result<(), VoteError> {
+        let classifier = self.asked_before.len() - 1;
+        self.new.clear();
+        let mut with_classifier = false;
+        for Question { expert, .. } in questions {
+            let Some(before) = self.asked_before.get_mut(expert.index()) else {
+                return Err(VoteError::UnknownExpert { case, expert: *expert, experts: classifier });
+            };
+            if !std::mem::replace(before, true) {
+                if expert.index() == classifier {
+                    with_classifier = true;
+                } else {
+                    self.new.push(*expert);
+                }
+            }
+        }
+        if with_classifier {
+            self.new.push(ExpertId::at(classifier));
+        }
+        Ok(())
+    }
+}
+
+/// Adds up what a decided case used.
+fn close(
+    verdict: Verdict,
+    asked: Vec<Question>,
+    votes: Vec<Vote>,
+    classifier: ExpertId,
+    prices: Option<&[f64]>,
+) -> Outcome {
+    let people = votes.iter().filter(|vote| vote.expert != classifier);
+    let price = |vote: &Vote| prices.map_or(1.0, |prices| prices[vote.expert.index()]);
+    let (labels_used, cost) = people.fold((0, 0.0), |(n, sum), vote| (n + 1, sum + price(vote)));
+    Outcome { verdict, asked, votes, labels_used, cost }
 }
 
 /// What happens with experts who did not label a case.
@@ -301,12 +344,17 @@ impl VoteSource for Recorded<'_> {
         if case.index() >= cases {
             return Err(VoteError::UnknownCase { case, cases });
         }
+        let row = self.decisions.of_case(case);
+        // Experts are mostly asked in the order of the row, so the next answer is mostly the next entry.
+        let mut next = 0;
         for &expert in experts {
             if expert.index() >= self.everyone.len() {
                 return Err(VoteError::UnknownExpert { case, expert, experts: self.everyone.len() });
             }
-            if let Some(label) = self.decisions.get(case, expert) {
-                votes.push(Vote { expert, label });
+            let at = if row.ids.get(next) == Some(&expert) { Ok(next) } else { row.ids.binary_search(&expert) };
+            if let Ok(at) = at {
+                votes.push(Vote { expert, label: row.labels[at] });
+                next = at + 1;
             }
         }
         Ok(())

@@ -41,9 +41,13 @@ pub enum EvalError {
         /// Experts the model knows.
         known: usize,
     },
-    /// A vote is for a label the model does not know.
-    #[error("the votes contain the label `{label}`, which this model does not know; it knows {known}")]
+    /// A vote or a true label is one that the model does not know.
+    #[error(
+        "{place} contain `{label}`, which this model does not know; it knows {known}. Correct it, or read it as one of these with --map-label '{label}=LABEL'"
+    )]
     UnknownLabel {
+        /// Where: `the votes` or `the true labels`.
+        place: &'static str,
         /// The label.
         label: String,
         /// Those it knows.

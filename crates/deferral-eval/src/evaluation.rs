@@ -80,7 +80,8 @@ pub fn evaluate(
     let m = model.experts().len();
     let routes: Vec<_> = verdicts.outcomes.iter().map(|outcome| outcome.route(m)).collect();
     let confidence: Vec<f64> = verdicts.outcomes.iter().map(|outcome| outcome.verdict.confidence).collect();
-    let per_case = |total: f64| total / records.n().max(1) as f64;
+    // An empty sum is -0.
+    let per_case = |total: f64| total / records.n().max(1) as f64 + 0.0;
     let k = confusion.classes();
     Ok(Evaluation {
         cases: records.n(),
@@ -111,7 +112,11 @@ fn truth(model: &Model, records: &Records) -> Result<Vec<Option<Label>>, EvalErr
     let translate = |label: &Option<Label>| {
         let Some(label) = label else { return Ok(None) };
         let name = records.label_names.show(label.index());
-        let unknown = || EvalError::UnknownLabel { label: name.to_owned(), known: known.clone() };
+        let unknown = || EvalError::UnknownLabel {
+            place: "the true labels",
+            label: name.to_owned(),
+            known: known.clone(),
+        };
         model.labels().position(name).map(|at| Some(Label::at(at))).ok_or_else(unknown)
     };
     records.labels.iter().map(translate).collect()

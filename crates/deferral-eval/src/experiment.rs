@@ -81,13 +81,17 @@ impl Experiment {
     /// All jobs, in order.
     ///
     /// # Errors
-    /// If there is no method or no repetition.
+    /// If there is no method or no repetition, or there are not as many cases as folds.
     pub fn plan(&self) -> Result<Vec<Job>, ParameterError> {
         ParameterError::check(self.repetitions > 0, "the number of repetitions", self.repetitions, "1 or more")?;
         ParameterError::check(!self.methods.is_empty(), "the number of methods", 0, "1 or more")?;
         let folds = match self.splitter {
             Splitter::Random { .. } | Splitter::Stratified { .. } => 1,
-            Splitter::ContiguousFolds { k } | Splitter::ShuffledFolds { k } | Splitter::StratifiedFolds { k } => k,
+            Splitter::ContiguousFolds { k } | Splitter::ShuffledFolds { k } | Splitter::StratifiedFolds { k } => {
+                let (n, what) = (self.source.n(), "the number of folds");
+                ParameterError::check((2..=n).contains(&k), what, k, &format!("between 2 and the {n} cases there are"))?;
+                k
+            }
         };
         let of_repetition = |repetition| (0..folds).map(move |fold| Job { repetition, fold });
         Ok((0..self.repetitions).flat_map(of_repetition).collect())

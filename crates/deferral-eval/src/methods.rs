@@ -166,6 +166,14 @@ pub enum MethodError {
         /// Those that exist.
         known: String,
     },
+    /// No method at all has such a setting.
+    #[error("no method has a setting `{key}`; there are: {known}")]
+    NoMethodHas {
+        /// The key given.
+        key: String,
+        /// Those that exist.
+        known: String,
+    },
     /// A value cannot be read.
     #[error("method `{method}`: {key}={value} must be {expected}")]
     Value {
@@ -205,6 +213,12 @@ const JOINT_KEYS: &[&str] = &[
 /// Settings of a classifier.
 const CLASSIFIER_KEYS: &[&str] = &["model", "strength", "hidden", "steps", "batch", "rate", "optimiser", "precision"];
 
+/// Every setting that a method may have, each once.
+fn all_keys() -> Vec<&'static str> {
+    let own = CLASSIFIER_KEYS.iter().filter(|key| !JOINT_KEYS.contains(key));
+    RULE_KEYS.iter().chain(JOINT_KEYS).chain(own).copied().collect()
+}
+
 impl Method {
     /// Reads a method. `defaults` are settings for every method that has them, weaker than its own; `attribute` is the
     /// group attribute that fair methods use.
@@ -225,6 +239,8 @@ impl Method {
         for (key, value) in defaults {
             if method.keys().contains(&key.as_str()) {
                 method.set(key, value)?;
+            } else if !all_keys().contains(&key.as_str()) {
+                return Err(MethodError::NoMethodHas { key: key.clone(), known: all_keys().join(", ") });
             }
         }
         for setting in settings.split(',').map(str::trim).filter(|s| !s.is_empty()) {
@@ -321,7 +337,7 @@ impl Method {
         let rule = &mut self.rule;
         match setting.key {
             "k" => {
-                let k = setting.number()?;
+                let k = setting.count()?;
                 rule.select = Some(match rule.select {
                     Some(Selection::Distinct { .. }) => Selection::Distinct { k },
                     Some(Selection::Top { .. }) => Selection::Top { k },
@@ -392,8 +408,13 @@ impl Setting<'_> {
         }
     }
 
-    fn number<N: std::str::FromStr>(&self) -> Result<N, MethodError> {
-        self.value.parse().map_err(|_| self.wrong("a number"))
+    fn count(&self) -> Result<usize, MethodError> {
+        self.value.parse().map_err(|_| self.wrong("a whole number"))
+    }
+
+    fn number(&self) -> Result<f64, MethodError> {
+        let number = self.value.parse().ok().filter(|number: &f64| number.is_finite());
+        number.ok_or_else(|| self.wrong("a finite number"))
     }
 
     fn choose<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, MethodError> {
@@ -414,11 +435,11 @@ impl Setting<'_> {
     /// Changes a training by one of its settings; `false` if this is none of them.
     fn set_training(&self, training: &mut Training) -> Result<bool, MethodError> {
         match self.key {
-            "steps" => training.steps = self.number()?,
+            "steps" => training.steps = self.count()?,
             "batch" => {
                 training.batches = match self.value {
                     "full" => Batches::Full,
-                    _ => Batches::PerStep { size: self.number()? },
+                    _ => Batches::PerStep { size: self.count()? },
                 }
             }
             "rate" => {
@@ -548,7 +569,7 @@ mod tests {
         let message = |text: &str| parse(text).unwrap_err().to_string();
         assert!(message("jont").starts_with("there is no method `jont`; known: majority, best-expert"));
         assert_eq!(message("joint:k"), "method `joint`: `k` is not of the form key=value");
-        assert_eq!(message("joint:k=many"), "method `joint`: k=many must be a number");
+        assert_eq!(message("joint:k=many"), "method `joint`: k=many must be a whole number");
         assert_eq!(
             message("majority:steps=3"),
             "method `majority` has no setting `steps`; it has: k, draw, seat, vote, tie, absent, features"

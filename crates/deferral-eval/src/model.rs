@@ -171,7 +171,7 @@ impl Model {
             let Some(label) = labels[vote.label.index()] else {
                 let known = self.labels.iter().collect::<Vec<_>>().join(", ");
                 let label = records.label_names.show(vote.label.index()).to_owned();
-                return Err(EvalError::UnknownLabel { label, known });
+                return Err(EvalError::UnknownLabel { place: "the votes", label, known });
             };
             builder.push(case, ExpertId::at(expert), Label::at(label));
         }

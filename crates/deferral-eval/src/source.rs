@@ -36,6 +36,15 @@ pub enum Panel {
 }
 
 impl Source {
+    /// Number of cases.
+    pub fn n(&self) -> usize {
+        match self {
+            Self::Table(records) => records.n(),
+            Self::Clusters(clusters) => clusters.cases,
+            Self::Moderation(desk) => desk.cases,
+        }
+    }
+
     /// The records of one repetition.
     ///
     /// # Errors

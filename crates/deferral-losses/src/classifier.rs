@@ -198,7 +198,7 @@ pub(crate) fn network_outputs<S: Scalar>(network: &Network<S>, cases: &Cases) ->
     if columns.rows() != network.inputs() {
         return Err(PolicyError::Dimension { expected: network.inputs(), found: columns.rows() });
     }
-    Ok(outputs(network, &Inputs::new(columns, network)))
+    Ok(outputs(network, columns))
 }
 
 /// The distributions that a classifier network's outputs stand for.

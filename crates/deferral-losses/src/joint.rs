@@ -1,5 +1,7 @@
 //! The joint framework as a learner: classifier and deferrer trained together on one loss.
 
+use std::borrow::Cow;
+
 use deferral_core::{
     CaseWeights, Cases, Columns, Committee, Context, Dataset, FitError, Learner, ParameterError, Policy, PolicyError,
     Probabilities, VoteRule, Weights,
@@ -144,7 +146,7 @@ impl Joint {
     }
 
     /// The objective on `data`, with what is random in it drawn from `ctx`.
-    fn objective(&self, data: &Dataset, ctx: &Context<'_>) -> Result<JointObjective, FitError> {
+    fn objective<'a>(&self, data: &'a Dataset, ctx: &Context<'_>) -> Result<JointObjective<'a>, FitError> {
         let (form, classes) = (self.form_for(data), data.k());
         let targets = match &self.error_costs {
             Some(costs) => Targets::costs(classes, costs)?,
@@ -154,7 +156,8 @@ impl Joint {
         let prices = self.expert_costs.as_deref().unwrap_or(&unit);
         let costs = ExpertCosts::constant(self.lambda, prices, self.cost_scope)?;
         let labels = data.gold()?;
-        let objective = JointObjective::new(form, self.link, self.schedule, labels, data.decisions().clone(), classes);
+        let objective =
+            JointObjective::new(form, self.link, self.schedule, labels, Cow::Borrowed(data.decisions()), classes);
         Ok(objective
             .with_gradient(self.classifier_gradient)
             .with_targets(targets)

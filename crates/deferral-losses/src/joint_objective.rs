@@ -13,10 +13,12 @@
 //! released code fills it in); the K-class form tells them apart, and so is the default for incomplete decisions.
 //! With error costs, `[y = k]` becomes the reward of class k ([`Targets`]).
 
-use deferral_core::{CaseId, Decisions, Label, Random, argmax};
+use std::borrow::Cow;
+
+use deferral_core::{CaseId, Decisions, Label, Random, Vote, argmax};
 use deferral_models::stable::{sigmoid, softmax, softplus};
 use deferral_models::{Batch, Objective, Scalar, Tape, Targets, class_probabilities, cross_entropy};
-use rand::Rng;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::costs::{CostScope, ExpertCosts};
@@ -61,36 +63,66 @@ pub enum ClassifierGradient {
 ///
 /// O(votes + K) a case, O(m) if there are expert costs.
 #[derive(Debug)]
-pub struct JointObjective {
+pub struct JointObjective<'a> {
     form: Form,
     link: Link,
     gradient: ClassifierGradient,
     schedule: Schedule,
     labels: Vec<Label>,
     targets: Targets,
-    decisions: Decisions,
+    decisions: Cow<'a, Decisions>,
     dropout: Option<Dropout>,
     costs: Option<ExpertCosts>,
     room: Room,
 }
 
+/// Drops each vote of a sequence independently with the same probability. It draws the distance to the next dropped
+/// vote, which has a geometric distribution, instead of once for every vote.
 #[derive(Debug)]
 struct Dropout {
-    /// A draw below this drops the expert.
-    below: u32,
+    /// `ln(1 - probability)`.
+    log_keep: f64,
+    /// Votes to keep before the next one to drop.
+    kept_before_next: u64,
     random: Random,
 }
 
-/// Buffers for one case.
+impl Dropout {
+    fn new(share: f64, random: Random) -> Self {
+        let mut dropout = Self { log_keep: (1.0 - share).ln(), kept_before_next: 0, random };
+        dropout.draw();
+        dropout
+    }
+
+    fn draw(&mut self) {
+        let above_zero = 1.0 - self.random.random::<f64>();
+        // At least k votes are kept with probability (1 - share)^k.
+        self.kept_before_next = (above_zero.ln() / self.log_keep) as u64;
+    }
+
+    fn drops_next(&mut self) -> bool {
+        if self.kept_before_next > 0 {
+            self.kept_before_next -= 1;
+            return false;
+        }
+        self.draw();
+        true
+    }
+}
+
+/// Buffers for a batch and for one case of it.
 #[derive(Debug, Clone, Default)]
 struct Room {
-    votes: Vec<(usize, Label)>,
+    /// The votes on all cases of the batch.
+    votes: Vec<Vote>,
+    /// Where those on each case end.
+    ends: Vec<usize>,
     classifier: Vec<f64>,
     scores: Vec<f64>,
     slopes: Vec<f64>,
 }
 
-impl JointObjective {
+impl<'a> JointObjective<'a> {
     /// The objective for cases with the given labels and decisions, without dropout and costs.
     ///
     /// [`Form::Binary`] needs two classes: labels 0 and 1.
@@ -99,7 +131,7 @@ impl JointObjective {
         link: Link,
         schedule: Schedule,
         labels: Vec<Label>,
-        decisions: Decisions,
+        decisions: Cow<'a, Decisions>,
         classes: usize,
     ) -> Self {
         let room = Room { classifier: vec![0.0; classes], ..Room::default() };
@@ -138,32 +170,36 @@ impl JointObjective {
     /// With every vote of an expert left out of a step with probability `share`, drawn for each case anew.
     #[must_use]
     pub fn with_dropout(self, share: f64, random: Random) -> Self {
-        let below = (share * f64::from(u32::MAX)) as u32;
-        Self { dropout: (below > 0).then_some(Dropout { below, random }), ..self }
+        Self { dropout: (share > 0.0).then(|| Dropout::new(share, random)), ..self }
     }
 
-    /// The votes on a case that count in this step.
-    fn collect_votes(&mut self, case: usize) {
-        let votes = self.decisions.of_case(CaseId::at(case)).iter().map(|(expert, label)| (expert.index(), label));
-        self.room.votes.clear();
-        match &mut self.dropout {
-            None => self.room.votes.extend(votes),
-            Some(Dropout { below, random }) => {
-                self.room.votes.extend(votes.filter(|_| random.next_u32() >= *below));
+    /// Collects the votes on the cases of a batch that count in this step. All at once, because reading the rows of
+    /// random cases means waiting for memory, and the waits overlap when nothing else stands between them.
+    fn gather_votes(&mut self, cases: &[usize]) {
+        let Self { decisions, dropout, room, .. } = self;
+        room.votes.clear();
+        room.ends.clear();
+        for &case in cases {
+            let row = decisions.of_case(CaseId::at(case)).iter().map(|(expert, label)| Vote { expert, label });
+            match dropout {
+                None => room.votes.extend(row),
+                Some(dropout) => room.votes.extend(row.filter(|_| !dropout.drops_next())),
             }
+            room.ends.push(room.votes.len());
         }
     }
 
     /// The loss of one case at the given step, `weight` times; gradients are added to both heads.
     fn case<S: Scalar>(
         &mut self,
-        case: usize,
+        (place, case): (usize, usize),
         weight: f64,
         (raw_classifier, classifier_gradient): (&[S], &mut [S]),
         (raw_weights, weights_gradient): (&[S], &mut [S]),
         step: usize,
     ) -> f64 {
-        self.collect_votes(case);
+        let start = if place == 0 { 0 } else { self.room.ends[place - 1] };
+        let votes = &self.room.votes[start..self.room.ends[place]];
         let label = self.labels[case];
         let target = self.targets.of(label);
         let beliefs = &mut self.room.classifier;
@@ -183,7 +219,7 @@ impl JointObjective {
         }
         if alpha2 > 0.0 {
             let head = DeferrerHead { link: self.link, raw: raw_weights, gradient: weights_gradient };
-            let room = (&self.room.votes[..], &self.room.classifier[..], &mut self.room.scores, &mut self.room.slopes);
+            let room = (votes, &self.room.classifier[..], &mut self.room.scores, &mut self.room.slopes);
             let (system, own) = match self.form {
                 Form::Binary => binary_loss(head, room, target, alpha2 * weight),
                 Form::Classes => classes_loss(head, room, target, alpha2 * weight),
@@ -195,19 +231,20 @@ impl JointObjective {
         }
         if let Some(costs) = &self.costs {
             let mut head = DeferrerHead { link: self.link, raw: raw_weights, gradient: weights_gradient };
-            loss += add_costs(costs, case, &self.room.votes, &mut head, weight);
+            loss += add_costs(costs, case, votes, &mut head, weight);
         }
         loss
     }
 }
 
-impl<S: Scalar> Objective<S> for JointObjective {
+impl<S: Scalar> Objective<S> for JointObjective<'_> {
     fn evaluate(&mut self, batch: &Batch<'_>, tapes: &mut [Tape<S>], step: usize) -> f64 {
         let [classifier, deferrer] = tapes else { return f64::NAN };
         let share = 1.0 / batch.cases.len() as f64;
+        self.gather_votes(batch.cases);
         let mut loss = 0.0;
         for (place, (&case, &weight)) in batch.cases.iter().zip(batch.weights).enumerate() {
-            loss += self.case(case, weight * share, classifier.case(place), deferrer.case(place), step);
+            loss += self.case((place, case), weight * share, classifier.case(place), deferrer.case(place), step);
         }
         loss
     }
@@ -243,22 +280,22 @@ impl<S: Scalar> DeferrerHead<'_, S> {
 }
 
 /// Votes, the classifier's distribution, room for class scores and for their slopes.
-type CaseRoom<'a> = (&'a [(usize, Label)], &'a [f64], &'a mut Vec<f64>, &'a mut Vec<f64>);
+type CaseRoom<'a> = (&'a [Vote], &'a [f64], &'a mut Vec<f64>, &'a mut Vec<f64>);
 
 /// Weighted loss of `sigmoid(2 S - 1)`. Returns it with the classifier's weight; the slopes with respect to the class
 /// scores are left in the room.
 fn binary_loss<S: Scalar>(mut head: DeferrerHead<'_, S>, room: CaseRoom<'_>, target: &[f64], scale: f64) -> (f64, f64) {
     let (votes, beliefs, weights, slopes) = room;
-    let one = |&(_, label): &&(usize, Label)| label.index() == 1;
+    let one = |vote: &&Vote| vote.label.index() == 1;
     weights.clear();
-    weights.extend(votes.iter().filter(one).map(|&(expert, _)| head.weight(expert)));
+    weights.extend(votes.iter().filter(one).map(|vote| head.weight(vote.expert.index())));
     let own = head.weight(head.classifier());
     let score = weights.iter().sum::<f64>() + own * beliefs[1];
     let logit = 2.0 * score - 1.0;
     let (zero, hit) = (target[0], target[1]);
     let slope = 2.0 * scale * ((zero + hit) * sigmoid(logit) - hit);
-    for (&(expert, _), &weight) in votes.iter().filter(one).zip(weights.iter()) {
-        head.pull(expert, weight, slope);
+    for (vote, &weight) in votes.iter().filter(one).zip(weights.iter()) {
+        head.pull(vote.expert.index(), weight, slope);
     }
     head.pull(head.classifier(), own, slope * beliefs[1]);
     slopes.clear();
@@ -277,8 +314,8 @@ fn classes_loss<S: Scalar>(
     let own = head.weight(head.classifier());
     scores.clear();
     scores.extend(beliefs.iter().map(|belief| own * belief));
-    for &(expert, label) in votes {
-        scores[label.index()] += head.weight(expert);
+    for vote in votes {
+        scores[vote.label.index()] += head.weight(vote.expert.index());
     }
     slopes.clear();
     slopes.extend_from_slice(scores);
@@ -289,8 +326,9 @@ fn classes_loss<S: Scalar>(
         *slope = scale * (reward * *slope - t);
         loss += scale * t * (log_total - score);
     }
-    for &(expert, label) in votes {
-        head.pull(expert, head.weight(expert), slopes[label.index()]);
+    for vote in votes {
+        let expert = vote.expert.index();
+        head.pull(expert, head.weight(expert), slopes[vote.label.index()]);
     }
     let own_slope = slopes.iter().zip(beliefs).map(|(slope, belief)| slope * belief).sum();
     head.pull(head.classifier(), own, own_slope);
@@ -313,7 +351,7 @@ fn pull_classifier<S: Scalar>(own: f64, beliefs: &[f64], slopes: &[f64], gradien
 fn add_costs<S: Scalar>(
     costs: &ExpertCosts,
     case: usize,
-    votes: &[(usize, Label)],
+    votes: &[Vote],
     head: &mut DeferrerHead<'_, S>,
     weight: f64,
 ) -> f64 {
@@ -325,7 +363,7 @@ fn add_costs<S: Scalar>(
         loss += slope * used;
     };
     match costs.scope() {
-        CostScope::Answered => votes.iter().for_each(|&(expert, _)| charge(expert)),
+        CostScope::Answered => votes.iter().for_each(|vote| charge(vote.expert.index())),
         CostScope::Everyone => (0..costs.experts()).for_each(charge),
     }
     loss
@@ -333,11 +371,11 @@ fn add_costs<S: Scalar>(
 
 /// What the joint model believes about each class, given the votes and weights of one case: the training-time
 /// probability q of both forms, for tests and for reading a policy. `weights` has m+1 entries, the classifier's last.
-pub fn system_probabilities(form: Form, weights: &[f64], votes: &[(usize, Label)], beliefs: &[f64]) -> Vec<f64> {
+pub fn system_probabilities(form: Form, weights: &[f64], votes: &[Vote], beliefs: &[f64]) -> Vec<f64> {
     let own = weights[weights.len() - 1];
     let mut scores: Vec<f64> = beliefs.iter().map(|belief| own * belief).collect();
-    for &(expert, label) in votes {
-        scores[label.index()] += weights[expert];
+    for vote in votes {
+        scores[vote.label.index()] += weights[vote.expert.index()];
     }
     match form {
         Form::Classes => {

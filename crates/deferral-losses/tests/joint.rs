@@ -1,6 +1,8 @@
 //! The joint objective against hand-computed values, central differences and the paper's theorems.
 #![allow(clippy::unwrap_used)]
 
+use std::borrow::Cow;
+
 use deferral_core::*;
 use deferral_losses::*;
 use deferral_models::*;
@@ -19,7 +21,12 @@ fn networks(outputs: [&[f64]; 2]) -> [Network<f64>; 2] {
 }
 
 /// Loss of the only case and the gradients with respect to both heads' outputs.
-fn evaluate(objective: &mut JointObjective, classifier: &[f64], deferrer: &[f64], step: usize) -> (f64, [Vec<f64>; 2]) {
+fn evaluate(
+    objective: &mut JointObjective<'_>,
+    classifier: &[f64],
+    deferrer: &[f64],
+    step: usize,
+) -> (f64, [Vec<f64>; 2]) {
     let networks = networks([classifier, deferrer]);
     let input = vec![0.0; networks[0].input_rows()];
     let mut tapes = [Tape::new(&networks[0], 1), Tape::new(&networks[1], 1)];
@@ -41,9 +48,13 @@ fn objective(
     experts: usize,
     votes: &[(u32, u16)],
     classes: usize,
-) -> JointObjective {
+) -> JointObjective<'static> {
     let decisions = Decisions::from_triples(1, experts, votes.iter().map(|&(e, l)| (0, e, l))).unwrap();
-    JointObjective::new(form, link, SYSTEM_ONLY, vec![Label(label)], decisions, classes)
+    JointObjective::new(form, link, SYSTEM_ONLY, vec![Label(label)], Cow::Owned(decisions), classes)
+}
+
+fn votes_of(votes: &[(u32, u16)]) -> Vec<Vote> {
+    votes.iter().map(|&(expert, label)| Vote { expert: ExpertId(expert), label: Label(label) }).collect()
 }
 
 fn logit(p: f64) -> f64 {
@@ -72,7 +83,7 @@ fn binary_example_by_hand() {
     let (loss, [_, deferrer]) = run(0);
     assert_close(&[loss], &[1.463_282]);
     assert_close(&deferrer, &[1.537_050, 0.0, 0.922_230]);
-    let q = system_probabilities(Form::Binary, &[0.8, 0.3, 0.5], &[(0, Label(1)), (1, Label(0))], &[0.4, 0.6]);
+    let q = system_probabilities(Form::Binary, &[0.8, 0.3, 0.5], &votes_of(&[(0, 1), (1, 0)]), &[0.4, 0.6]);
     assert_close(&q, &[1.0 - 0.768_525, 0.768_525]);
 }
 
@@ -83,12 +94,12 @@ fn multi_class_example_by_hand() {
     let (loss, [_, deferrer]) = evaluate(&mut objective, &[0.0, 0.0, 0.0], &[0.5, 1.0, 0.0], 1);
     assert_close(&[loss], &[-(0.506_480f64.ln())]);
     assert_close(&deferrer[..2], &[0.307_196, -0.493_520]);
-    let q = system_probabilities(Form::Classes, &[0.5, 1.0, 0.0], &[(0, Label(0)), (1, Label(2))], &[0.3, 0.3, 0.4]);
+    let q = system_probabilities(Form::Classes, &[0.5, 1.0, 0.0], &votes_of(&[(0, 0), (1, 2)]), &[0.3, 0.3, 0.4]);
     assert_close(&q, &[0.307_196, 0.186_324, 0.506_480]);
 }
 
 /// Every option of the objective that changes its value, as one objective a case.
-fn variants() -> Vec<(JointObjective, usize)> {
+fn variants() -> Vec<(JointObjective<'static>, usize)> {
     let votes2: &[(u32, u16)] = &[(0, 1), (1, 0), (3, 1)];
     let votes3: &[(u32, u16)] = &[(0, 2), (1, 0), (3, 2)];
     let prices = [0.5, 1.0, 0.2, 2.0];
@@ -114,8 +125,14 @@ fn variants() -> Vec<(JointObjective, usize)> {
                         } else {
                             Targets::costs(classes, &errors).unwrap()
                         };
-                        let objective =
-                            JointObjective::new(form, link, schedule, vec![Label(label)], decisions, classes);
+                        let objective = JointObjective::new(
+                            form,
+                            link,
+                            schedule,
+                            vec![Label(label)],
+                            Cow::Owned(decisions),
+                            classes,
+                        );
                         all.push((objective.with_costs(costs).with_targets(targets), classes));
                     }
                 }
@@ -154,7 +171,8 @@ fn gradients_match_central_differences() {
 fn a_detached_classifier_learns_from_its_own_loss_only() {
     let schedule = Schedule::Constant { classifier: 0.5, system: 1.0 };
     let decisions = Decisions::from_triples(1, 1, [(0, 0, 1)]).unwrap();
-    let objective = JointObjective::new(Form::Binary, Link::Sigmoid, schedule, vec![Label(1)], decisions, 2);
+    let objective =
+        JointObjective::new(Form::Binary, Link::Sigmoid, schedule, vec![Label(1)], Cow::Owned(decisions), 2);
     let (_, [classifier, _]) =
         evaluate(&mut objective.with_gradient(ClassifierGradient::Detached), &[0.4], &[0.1, 0.2], 1);
     assert_close(&classifier, &[0.5 * (stable::sigmoid(0.4) - 1.0)]);
@@ -163,8 +181,14 @@ fn a_detached_classifier_learns_from_its_own_loss_only() {
 #[test]
 fn where_wrong_trains_the_deferrer_on_the_classifier_s_errors_only() {
     let decisions = Decisions::from_triples(1, 1, [(0, 0, 1)]).unwrap();
-    let mut objective =
-        JointObjective::new(Form::Binary, Link::Sigmoid, Schedule::WhereWrong, vec![Label(1)], decisions, 2);
+    let mut objective = JointObjective::new(
+        Form::Binary,
+        Link::Sigmoid,
+        Schedule::WhereWrong,
+        vec![Label(1)],
+        Cow::Owned(decisions),
+        2,
+    );
     assert_eq!(evaluate(&mut objective, &[2.0], &[0.1, 0.2], 1).1[1], [0.0, 0.0]);
     assert!(evaluate(&mut objective, &[-2.0], &[0.1, 0.2], 1).1[1][0] < 0.0);
 }
@@ -245,7 +269,7 @@ proptest! {
         let rule = Committee { select, vote: VoteRule::ScaledMean, ..Committee::default() };
         let mut source = Recorded::new(&decisions, Absent::Unavailable);
         let outcomes = consult(0..n as usize, (&beliefs.0, &beliefs.1), &rule, &mut source, None, &Stream::new(1)).unwrap();
-        let all: Vec<(usize, Label)> = labels.iter().enumerate().map(|(e, &l)| (e, Label(l))).collect();
+        let all = votes_of(&labels.iter().enumerate().map(|(e, &l)| (e as u32, l)).collect::<Vec<_>>());
         let full = system_probabilities(Form::Binary, &weights, &all, &belief)[1];
         let total: f64 = weights.iter().sum();
         let share_of_ones: f64 = (weights[5] * f64::from(hard) + (0..5).map(|j| weights[j] * f64::from(labels[j])).sum::<f64>()) / total;

@@ -17,7 +17,7 @@
 //! let mut ctx = Context::new(Stream::new(2), &mut silent);
 //! let mut loss = CrossEntropy::new(labels.clone(), Targets::labels(2));
 //! train(std::slice::from_mut(&mut network), &inputs, &CaseWeights::uniform(200), &mut loss, None, &settings, &mut ctx)?;
-//! let logits = outputs(&network, &inputs);
+//! let logits = outputs(&network, &features);
 //! let right = labels.iter().enumerate().filter(|(i, y)| (logits.column(*i)[0] > 0.0) == (y.0 == 1)).count();
 //! assert!(right > 190);
 //! # Ok::<(), FitError>(())

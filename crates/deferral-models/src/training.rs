@@ -65,11 +65,7 @@ impl<S: Scalar> Inputs<S> {
         assert_eq!(features.rows(), network.inputs(), "features of a network");
         let rows = network.input_rows();
         let mut values = vec![S::zero(); rows * features.n()];
-        for (to, from) in values.chunks_exact_mut(rows).zip(features.iter()) {
-            for (to, &from) in to.iter_mut().zip(from) {
-                *to = S::of(from);
-            }
-        }
+        fill(&mut values, rows, features.values(), features.rows());
         Self { rows, values }
     }
 
@@ -271,20 +267,37 @@ impl<S: Scalar> Best<S> {
     }
 }
 
-/// The outputs of `network` for all cases, `outputs x n` without padding, computed in blocks. O(n parameters).
-pub fn outputs<S: Scalar>(network: &Network<S>, inputs: &Inputs<S>) -> Columns {
-    const BLOCK: usize = 512;
-    let mut tape = Tape::new(network, BLOCK.min(inputs.n()));
-    let mut columns = Columns::zeros(network.outputs(), inputs.n());
-    let blocks = columns.values_mut().chunks_mut(network.outputs() * BLOCK);
-    for (input, block) in inputs.values.chunks(inputs.rows * BLOCK).zip(blocks) {
-        network.forward(input, input.len() / inputs.rows, &mut tape);
-        let outputs = tape.output().chunks_exact(network.output_rows());
-        for (to, from) in block.chunks_exact_mut(network.outputs()).zip(outputs) {
+/// The outputs of `network` for all cases, `outputs x n` without padding, computed block by block so that nothing but
+/// the result grows with n. O(n parameters).
+///
+/// # Panics
+/// If the features are not as many as the network's inputs.
+pub fn outputs<S: Scalar>(network: &Network<S>, features: &Columns) -> Columns {
+    const BLOCK: usize = 256;
+    let (inputs, rows, outputs) = (network.inputs(), network.input_rows(), network.outputs());
+    assert_eq!(features.rows(), inputs, "features of a network");
+    let mut tape = Tape::new(network, BLOCK.min(features.n()));
+    let mut input = vec![S::zero(); rows * BLOCK.min(features.n())];
+    let mut columns = Columns::zeros(outputs, features.n());
+    let blocks = columns.values_mut().chunks_mut(outputs * BLOCK);
+    for (from, to) in features.values().chunks(inputs * BLOCK).zip(blocks) {
+        let n = from.len() / inputs;
+        fill(&mut input[..rows * n], rows, from, inputs);
+        network.forward(&input[..rows * n], n, &mut tape);
+        for (to, from) in to.chunks_exact_mut(outputs).zip(tape.output().chunks_exact(network.output_rows())) {
             for (to, from) in to.iter_mut().zip(from) {
                 *to = from.wide();
             }
         }
     }
     columns
+}
+
+/// Writes columns of `from_rows` numbers to columns of `rows`, leaving the padding as it is.
+fn fill<S: Scalar>(columns: &mut [S], rows: usize, from: &[f64], from_rows: usize) {
+    for (to, from) in columns.chunks_exact_mut(rows).zip(from.chunks_exact(from_rows)) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = S::of(from);
+        }
+    }
 }

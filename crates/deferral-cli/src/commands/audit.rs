@@ -18,7 +18,7 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(args: &args::Audit, globals: Globals) -> Result<(), Failure> {
-    let records = load::records(&args.tables.cases, &args.tables.reading, Need::Decisions)?;
+    let records = load::records(&args.tables.cases, &args.tables.reading, Need::Decisions, args.group.as_deref())?;
     let audit = audit(&records, args.group.as_deref())?;
     if globals.json {
         return Ok(render::print_json(&Report { audit: &audit, read: &records.report })?);

@@ -1,6 +1,5 @@
 //! `deferral compare`: methods on the same splits.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use super::Globals;
 use crate::args::{Compare, Generated};
 use crate::failure::Failure;
 use crate::load::{self, Need};
-use crate::{progress, render};
+use crate::{output, progress, render};
 
 const DEFAULT_METHODS: [&str; 4] = ["majority", "best-expert", "classifier", "joint"];
 
@@ -23,18 +22,23 @@ const DEFAULT_METHODS: [&str; 4] = ["majority", "best-expert", "classifier", "jo
 #[derive(Serialize)]
 struct Summary<'a> {
     rows: Vec<Row>,
-    #[serde(flatten)]
-    about: &'a About,
+    /// The group attribute, and its values in the order of each row's `by_group`.
+    group: Option<&'a str>,
+    groups: &'a [String],
+    parameters: &'a [(String, String)],
 }
 
-#[derive(Serialize)]
-struct About {
-    parameters: Vec<(String, String)>,
+impl<'a> Summary<'a> {
+    fn new(comparison: &'a Comparison, parameters: &'a [(String, String)]) -> Self {
+        let group = comparison.group.as_deref();
+        Self { rows: comparison.rows(), group, groups: &comparison.groups, parameters }
+    }
 }
 
 pub(crate) fn run(args: &Compare, globals: Globals) -> Result<(), Failure> {
-    for output in &args.outputs {
-        Form::of(output)?;
+    for path in &args.outputs {
+        Form::of(path)?;
+        output::check(path)?;
     }
     let experiment = experiment(args, globals)?;
     let comparison = carry_out(&experiment)?;
@@ -43,7 +47,7 @@ pub(crate) fn run(args: &Compare, globals: Globals) -> Result<(), Failure> {
         write(output, &comparison, &about)?;
     }
     if globals.json {
-        return Ok(render::print_json(&Summary { rows: comparison.rows(), about: &About { parameters: about } })?);
+        return Ok(render::print_json(&Summary::new(&comparison, &about))?);
     }
     let mut text = render::table(&comparison_table(&comparison));
     text.push_str(&footnote(&comparison));
@@ -59,7 +63,7 @@ fn experiment(args: &Compare, globals: Globals) -> Result<Experiment, Failure> {
         (Some(Generated::Clusters), _) => Source::Clusters(ThreeClusters::default()),
         (None, Some(cases)) => {
             let need = if args.panel.biased_against.is_some() { Need::CasesOnly } else { Need::Decisions };
-            Source::Table(Arc::new(load::records(cases, &args.reading, need)?))
+            Source::Table(Arc::new(load::records(cases, &args.reading, need, args.group.as_deref())?))
         }
         (None, None) => return Err(Failure::usage("give the cases with --cases FILE, or generate them with --data")),
     };
@@ -179,10 +183,7 @@ fn write(path: &Path, comparison: &Comparison, about: &[(String, String)]) -> Re
         Form::Html => html(comparison, "Who decides? A comparison", about)?,
         Form::Markdown => comparison_table(comparison).markdown() + &footnote(comparison),
         Form::Csv => comparison_numbers(comparison).csv(),
-        Form::Json => render::json(&Summary {
-            rows: comparison.rows(),
-            about: &About { parameters: about.to_vec() },
-        })?,
+        Form::Json => render::json(&Summary::new(comparison, about))?,
     };
     Ok(write_atomically(path, |file| file.write_all(text.as_bytes()))?)
 }

@@ -2,28 +2,35 @@
 
 use std::path::Path;
 
-use deferral_core::Stream;
-use deferral_data::{Format, RouteKind, RouteRow, read_prices, write_routes, write_routes_to};
+use deferral_core::{Policy, Stream};
+use deferral_data::{Format, RouteKind, RouteRow, TableError, read_prices, write_routes, write_routes_to};
 use deferral_eval::{Model, Verdicts};
 
 use super::Globals;
 use crate::args::Decide;
 use crate::failure::Failure;
 use crate::load::{self, Need};
-use crate::render;
+use crate::{output, render};
 
 pub(crate) fn run(args: &Decide, globals: Globals) -> Result<(), Failure> {
+    if let Some(out) = &args.out {
+        output::check_table(out)?;
+    }
     let model = Model::load(&args.model)?;
-    let records = load::records(&args.tables.cases, &args.tables.reading, Need::CasesOnly)?;
+    let prices = args.costs.as_deref().map(|file| prices(file, &model)).transpose()?;
+    let records =
+        load::records(&args.tables.cases, &args.tables.reading, Need::CasesOnly, model.policy().needs_group())?;
     let stream = Stream::new(globals.seed).child("decide");
     let voted = !records.experts.is_empty();
     let verdicts = if voted {
-        let prices = args.costs.as_deref().map(|file| prices(file, &model)).transpose()?;
         model.decide(&records, load::unknown_experts(args.unknown_experts), prices.as_deref(), &stream)?
     } else {
         model.allocate(&records, &stream)?
     };
     let routes = model.routes(&records, &verdicts, &model.digest()?, voted);
+    if verdicts.dropped_votes > 0 {
+        render::note(&format!("{} votes of unknown experts left out", verdicts.dropped_votes));
+    }
     let Some(out) = &args.out else {
         let mut lines = Vec::new();
         write_routes_to(&mut lines, Format::Jsonl, &routes)?;
@@ -38,7 +45,20 @@ pub(crate) fn run(args: &Decide, globals: Globals) -> Result<(), Failure> {
 
 /// The price of a label of each expert of the model; those not listed cost 1.
 fn prices(file: &Path, model: &Model) -> Result<Vec<f64>, Failure> {
-    let listed = read_prices(file)?;
+    let listed = read_prices(file).map_err(|error| match error {
+        TableError::MissingColumn { .. } => {
+            Failure::Table(error, Some("this is the table of --costs: its columns must be called worker and cost"))
+        }
+        _ => error.into(),
+    })?;
+    if let Some((stranger, _)) = listed.first()
+        && listed.iter().all(|(worker, _)| model.experts().position(worker).is_none())
+    {
+        return Err(Failure::usage(format!(
+            "{}: this model knows none of these workers, such as `{stranger}`; give the costs of the experts it was fitted on",
+            file.display()
+        )));
+    }
     let price = |name: &str| listed.iter().find(|(worker, _)| worker == name).map_or(1.0, |(_, price)| *price);
     Ok(model.experts().iter().map(price).collect())
 }
@@ -47,7 +67,8 @@ fn summary(routes: &[RouteRow], verdicts: &Verdicts, voted: bool, out: &Path) ->
     let alone = routes.iter().filter(|row| row.route == RouteKind::Model).count();
     let labels: usize = verdicts.outcomes.iter().map(|outcome| outcome.labels_used).sum();
     let cost: f64 = verdicts.outcomes.iter().map(|outcome| outcome.cost).sum();
-    let per_case = |total: f64| total / routes.len().max(1) as f64;
+    // An empty sum is -0.
+    let per_case = |total: f64| total / routes.len().max(1) as f64 + 0.0;
     let mut text = format!("{} cases: {alone} decided by the model alone", routes.len());
     if voted {
         text.push_str(&format!(
@@ -58,9 +79,6 @@ fn summary(routes: &[RouteRow], verdicts: &Verdicts, voted: bool, out: &Path) ->
         ));
     } else {
         text.push_str(&format!(", {} to be asked about (no votes given)\n", routes.len() - alone));
-    }
-    if verdicts.dropped_votes > 0 {
-        text.push_str(&format!("{} votes of unknown experts left out\n", verdicts.dropped_votes));
     }
     text + &format!("written: {}\n", out.display())
 }

@@ -1,6 +1,6 @@
 //! `deferral evaluate`: a fitted policy against known truth.
 
-use deferral_core::Stream;
+use deferral_core::{Policy, Stream};
 use deferral_eval::{Evaluation, Model, Table, evaluate};
 use deferral_metrics::Measured;
 
@@ -12,7 +12,8 @@ use crate::render;
 
 pub(crate) fn run(args: &Evaluate, globals: Globals) -> Result<(), Failure> {
     let model = Model::load(&args.model)?;
-    let records = load::records(&args.tables.cases, &args.tables.reading, Need::CasesOnly)?;
+    let groups = args.group.as_deref().into_iter().chain(model.policy().needs_group());
+    let records = load::records(&args.tables.cases, &args.tables.reading, Need::CasesOnly, groups)?;
     // The same stream as `decide`: what is measured is what would be done.
     let stream = Stream::new(globals.seed).child("decide");
     let verdicts = model.decide(&records, load::unknown_experts(args.unknown_experts), None, &stream)?;

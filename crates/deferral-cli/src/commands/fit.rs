@@ -8,7 +8,7 @@ use super::Globals;
 use crate::args::Fit;
 use crate::failure::Failure;
 use crate::load::{self, Need};
-use crate::{progress, render};
+use crate::{output, progress, render};
 
 #[derive(Serialize)]
 struct Fitted {
@@ -24,9 +24,10 @@ struct Fitted {
 }
 
 pub(crate) fn run(args: &Fit, globals: Globals) -> Result<(), Failure> {
+    output::check(&args.out)?;
     let method = Method::parse(&args.method, &[], args.group.as_deref()).map_err(Failure::input)?;
     let features = load::features(&args.features)?;
-    let records = load::records(&args.tables.cases, &args.tables.reading, Need::Decisions)?;
+    let records = load::records(&args.tables.cases, &args.tables.reading, Need::Decisions, args.group.as_deref())?;
     let mut watch = progress::Training::new();
     let mut ctx = Context::new(Stream::new(globals.seed).child("fit"), &mut watch);
     let model = Model::fit(&records, &method, &features, &mut ctx)?;

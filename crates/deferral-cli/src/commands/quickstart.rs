@@ -1,6 +1,5 @@
 //! `deferral quickstart`: everything once, on a generated moderation desk.
 
-use std::io::Write;
 
 use deferral_core::files::write_atomically;
 use deferral_core::{Context, Splitter, Stream};
@@ -15,7 +14,7 @@ use super::Globals;
 use super::compare::{carry_out, footnote};
 use crate::args::Quickstart;
 use crate::failure::Failure;
-use crate::{progress, render};
+use crate::{output, progress, render};
 
 const METHODS: [&str; 7] =
     ["majority", "best-expert", "classifier", "random-committee", "joint", "balanced", "joint:k=3"];
@@ -32,6 +31,7 @@ struct Summary {
 }
 
 pub(crate) fn run(args: &Quickstart, globals: Globals) -> Result<(), Failure> {
+    output::check(&args.out)?;
     let desk = Moderation { cases: args.cases, classes: args.classes, ..Moderation::default() };
     let group = Some("dialect");
     let methods = METHODS.map(|name| Method::parse(name, &[], group).map_err(Failure::input));

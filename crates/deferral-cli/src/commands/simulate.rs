@@ -12,7 +12,7 @@ use super::Globals;
 use crate::args::{Simulate, SimulateOut, SimulateWhat};
 use crate::failure::Failure;
 use crate::load::{self, Need};
-use crate::render;
+use crate::{output, render};
 
 #[derive(Serialize)]
 struct Written {
@@ -26,10 +26,12 @@ pub(crate) fn run(args: &Simulate, globals: Globals) -> Result<(), Failure> {
     let stream = Stream::new(globals.seed).child("simulate");
     let written = match &args.what {
         SimulateWhat::Moderation { cases, experts, classes, out } => {
+            check(out)?;
             let desk = Moderation { cases: *cases, experts: *experts, classes: *classes };
             write_both(from_generated(desk.generate(&stream).map_err(Failure::input)?)?, out)?
         }
         SimulateWhat::Clusters { cases, out } => {
+            check(out)?;
             let clusters = Source::Clusters(ThreeClusters { cases: *cases });
             write_both(clusters.draw(&Panel::Recorded, &stream)?.as_ref().clone(), out)?
         }
@@ -37,7 +39,8 @@ pub(crate) fn run(args: &Simulate, globals: Globals) -> Result<(), Failure> {
             let Some(disadvantaged) = &people.biased_against else {
                 return Err(Failure::usage("name the disadvantaged group with --biased-against GROUP"));
             };
-            let records = load::records(&tables.cases, &tables.reading, Need::CasesOnly)?;
+            output::check_table(decisions_out)?;
+            let records = load::records(&tables.cases, &tables.reading, Need::CasesOnly, Some(group.as_str()))?;
             let data = records.dataset(Features::none(records.n()))?;
             let biased = load::biased_panel(people, disadvantaged, records.label_names.len());
             let attribute = data.cases().group(group).map_err(Failure::input)?;
@@ -59,6 +62,14 @@ pub(crate) fn run(args: &Simulate, globals: Globals) -> Result<(), Failure> {
     let Written { cases, experts, decisions, files } = &written;
     let text = format!("{cases} cases, {decisions} decisions of {experts} experts\nwritten: {}\n", files.join(", "));
     Ok(render::print(&text)?)
+}
+
+fn check(out: &SimulateOut) -> Result<(), Failure> {
+    if out.cases_out == out.decisions_out {
+        return Err(Failure::usage("--cases-out and --decisions-out name the same file; give each its own"));
+    }
+    output::check_table(&out.cases_out)?;
+    output::check_table(&out.decisions_out)
 }
 
 fn write_both(records: Records, out: &SimulateOut) -> Result<Written, Failure> {
