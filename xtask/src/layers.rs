@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn edges_upwards_and_sideways_are_refused() {
-        let check_one = |name, uses: &[(&str, Option<&str>)]| check(&Metadata { packages: vec![package(name, uses)] }).1;
+        let check_one =
+            |name, uses: &[(&str, Option<&str>)]| check(&Metadata { packages: vec![package(name, uses)] }).1;
         assert!(check_one("deferral-losses", &[("deferral-core", None), ("deferral-models", None)]).is_empty());
         assert_eq!(
             check_one("deferral-core", &[("deferral-metrics", None)]),

@@ -51,9 +51,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  deferral audit --cases posts.csv --decisions labels.csv --group dialect")]
     Audit(Audit),
     /// Write generated cases and decisions to files
-    #[command(
-        after_help = "Example:\n  deferral simulate moderation --cases-out posts.csv --decisions-out labels.csv"
-    )]
+    #[command(after_help = "Example:\n  deferral simulate moderation --cases-out posts.csv --decisions-out labels.csv")]
     Simulate(Simulate),
     /// List the methods that --method takes
     #[command(after_help = "Example:\n  deferral methods --json")]
@@ -102,6 +100,9 @@ pub(crate) struct Reading {
     /// Read one label as another (repeatable): '2=ok'
     #[arg(long = "map-label", value_name = "FROM=TO")]
     pub(crate) label_map: Vec<String>,
+    /// Price of a label by worker: a table with the columns worker and cost [default: 1 each]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) costs: Option<PathBuf>,
     /// What to do with decisions on tasks that the cases do not have
     #[arg(long, value_enum, default_value_t = Unknown::Refuse, value_name = "WHAT")]
     pub(crate) unknown_tasks: Unknown,
@@ -193,9 +194,6 @@ pub(crate) struct Decide {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) tables: Tables,
-    /// Price of a label by worker: a table with the columns worker and cost
-    #[arg(long, value_name = "FILE")]
-    pub(crate) costs: Option<PathBuf>,
     /// What to do with votes of people whom the model does not know
     #[arg(long, value_enum, default_value_t = Unknown::Refuse, value_name = "WHAT")]
     pub(crate) unknown_experts: Unknown,

@@ -64,7 +64,9 @@ impl From<TableError> for Failure {
         let help = match &error {
             TableError::Write(_) => return Self::Other(error.into()),
             TableError::UnknownTask { .. } => Some("--unknown-tasks drop leaves such decisions out and counts them"),
-            TableError::UnknownColumn { role: Role::Group, .. } => Some("--group NAME reads the column NAME of the cases"),
+            TableError::UnknownColumn { role: Role::Group, .. } => {
+                Some("--group NAME reads the column NAME of the cases")
+            }
             _ => None,
         };
         Self::Table(error, help)

@@ -7,7 +7,7 @@ use deferral_core::Splitter;
 use deferral_data::text::{NgramSpec, WordVectors};
 use deferral_data::{
     DialectModel, FeatureColumns, ReadOptions, Records, Role, Scale, TableError, UnknownTask, Wide, join, parse_column,
-    parse_label_map, read_cases, read_decisions,
+    parse_label_map, read_cases, read_decisions, read_prices,
 };
 use deferral_eval::{FeatureChoice, FeatureKind, Panel, UnknownExperts};
 use deferral_experts::BiasedPanel;
@@ -65,7 +65,30 @@ pub(crate) fn records<'a>(
     if let Some(folder) = &reading.dialect {
         add_dialect(&mut records, folder)?;
     }
-    Ok(records)
+    match &reading.costs {
+        Some(file) => priced(records, file),
+        None => Ok(records),
+    }
+}
+
+/// The records with the prices of a file.
+fn priced(records: Records, file: &Path) -> Result<Records, Failure> {
+    let listed = read_prices(file).map_err(|error| match error {
+        TableError::MissingColumn { .. } => {
+            Failure::Table(error, Some("this is the table of --costs: its columns must be called worker and cost"))
+        }
+        _ => error.into(),
+    })?;
+    let known = |(worker, _): &(String, f64)| records.experts.position(worker).is_some();
+    match listed.first() {
+        Some((stranger, _)) if !records.experts.is_empty() && !listed.iter().any(known) => {
+            Err(Failure::usage(format!(
+                "{}: none of these workers decided anything here, such as `{stranger}`; give the costs of the experts",
+                file.display()
+            )))
+        }
+        _ => Ok(records.with_prices(&listed)),
+    }
 }
 
 /// An error of the table of decisions, whose columns have an option of their own.
@@ -104,7 +127,9 @@ const DIALECT: &str = "dialect";
 /// Adds the group attribute `dialect`, inferred from the texts.
 fn add_dialect(records: &mut Records, folder: &Path) -> Result<(), Failure> {
     if records.groups.iter().any(|group| group.name == DIALECT) {
-        return Err(Failure::usage("--dialect infers the attribute `dialect`, but the cases have one; leave out one of them"));
+        return Err(Failure::usage(
+            "--dialect infers the attribute `dialect`, but the cases have one; leave out one of them",
+        ));
     }
     let counts = folder.join("model_count_table.txt");
     let model = DialectModel::read(&counts, &folder.join("model_vocab.txt")).map_err(Failure::input)?;

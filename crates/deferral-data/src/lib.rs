@@ -23,6 +23,6 @@ mod table;
 pub mod text;
 
 pub use dialect::{DialectError, DialectModel, TOPICS};
-pub use featurise::{FeatureReport, FeatureSpec, Featurised, Featuriser, FeaturiseError, Scale, TextFeatures};
+pub use featurise::{FeatureReport, FeatureSpec, FeaturiseError, Featurised, Featuriser, Scale, TextFeatures};
 pub use standardise::Standardiser;
 pub use table::*;

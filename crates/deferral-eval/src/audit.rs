@@ -3,7 +3,8 @@
 use deferral_core::{CaseId, ExpertId, GroupId};
 use deferral_data::Records;
 use deferral_metrics::{
-    Correctness, ExpertAccuracy, GroupAdvantage, Load, Measured, Spread, expert_accuracies, krippendorff_alpha, majority,
+    Correctness, ExpertAccuracy, GroupAdvantage, Load, Measured, Spread, expert_accuracies, krippendorff_alpha,
+    majority,
 };
 use serde::Serialize;
 
@@ -111,8 +112,7 @@ pub fn audit(records: &Records, attribute: Option<&str>) -> Result<Audit, EvalEr
     let decisions = &records.decisions;
     let experts = expert_accuracies(decisions, &records.labels, group)?;
     let per_case: Vec<f64> = (0..records.n()).map(|case| decisions.of_case(CaseId::at(case)).len() as f64).collect();
-    let answered: Vec<usize> =
-        (0..records.experts.len()).map(|j| decisions.of_expert(ExpertId::at(j)).len()).collect();
+    let answered: Vec<usize> = (0..records.experts.len()).map(|j| decisions.of_expert(ExpertId::at(j)).len()).collect();
     let active: Vec<f64> = answered.iter().filter(|n| **n > 0).map(|n| *n as f64).collect();
     let groups = group.map_or_else(Vec::new, |g| g.values.iter().map(str::to_owned).collect::<Vec<_>>());
     let counts = group.map_or_else(Vec::new, deferral_core::GroupAttribute::counts);
@@ -141,11 +141,8 @@ pub fn audit(records: &Records, attribute: Option<&str>) -> Result<Audit, EvalEr
 }
 
 fn label_counts(records: &Records) -> Vec<LabelCount> {
-    let mut counts: Vec<LabelCount> = records
-        .label_names
-        .iter()
-        .map(|label| LabelCount { label: label.to_owned(), gold: 0, decisions: 0 })
-        .collect();
+    let mut counts: Vec<LabelCount> =
+        records.label_names.iter().map(|label| LabelCount { label: label.to_owned(), gold: 0, decisions: 0 }).collect();
     for label in records.labels.iter().flatten() {
         counts[label.index()].gold += 1;
     }

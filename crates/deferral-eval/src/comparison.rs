@@ -24,6 +24,8 @@ pub struct Comparison {
     pub cases: (usize, usize),
     /// Decisions on the former.
     pub decisions: usize,
+    /// Whether labels have prices; else each costs 1.
+    pub priced: bool,
     /// Repetitions and folds of each.
     pub repetitions: (usize, usize),
     /// The seed.
@@ -175,6 +177,7 @@ impl Comparison {
             experts: Vec::new(),
             cases: (0, 0),
             decisions: 0,
+            priced: false,
             repetitions: (experiment.repetitions, folds),
             seed: experiment.seed,
             notes: Vec::new(),
@@ -190,6 +193,7 @@ impl Comparison {
             self.experts.clone_from(&facts.experts);
             self.cases = (facts.cases, facts.unlabelled);
             self.decisions = facts.decisions;
+            self.priced = facts.priced;
         }
         for note in &facts.notes {
             if !self.notes.contains(note) {
@@ -221,7 +225,8 @@ impl Comparison {
             accuracy: spread(&|r| r.all.share()),
             by_group: (0..self.groups.len()).map(|g| spread(&|r| r.by_group[g].share())).collect(),
             worst_group: spread(&worst),
-            disparity: spread(&|r| Some(best(r)? - worst(r)?)),
+            // With a single group present there is nothing to compare.
+            disparity: spread(&|r| (shares(r).len() > 1).then(|| Some(best(r)? - worst(r)?)).flatten()),
             labels_per_case: per_case(self.of(method).map(|r| r.labels_used as f64).sum()),
             cost_per_case: per_case(self.of(method).map(|r| r.cost).sum()),
             alone: per_case(self.of(method).map(|r| r.alone as f64).sum()),

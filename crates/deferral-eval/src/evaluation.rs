@@ -3,8 +3,8 @@
 use deferral_core::Label;
 use deferral_data::Records;
 use deferral_metrics::{
-    Confusion, Correctness, CoverageCurve, ErrorRates, GroupAccuracy, GroupMeasure, GroupRates, Load, Measured, auc_one_vs_rest,
-    coverage,
+    Confusion, Correctness, CoverageCurve, ErrorRates, GroupAccuracy, GroupMeasure, GroupRates, Load, Measured,
+    auc_one_vs_rest, coverage,
 };
 use serde::Serialize;
 
@@ -66,7 +66,9 @@ pub fn evaluate(
 ) -> Result<Evaluation, EvalError> {
     let truth = truth(model, records)?;
     if truth.iter().all(Option::is_none) {
-        return Err(EvalError::Nothing("no case has a gold label to compare with; name its column with --column label=NAME".to_owned()));
+        return Err(EvalError::Nothing(
+            "no case has a gold label to compare with; name its column with --column label=NAME".to_owned(),
+        ));
     }
     let labels: Vec<Label> = verdicts.outcomes.iter().map(|outcome| outcome.verdict.label).collect();
     let correct = Correctness::of(&labels, &truth)?;
@@ -90,7 +92,10 @@ pub fn evaluate(
         balanced_accuracy: confusion.balanced_accuracy(),
         classifier_accuracy: Correctness::of(&alone, &truth)?.accuracy(),
         classifier_auc: auc_one_vs_rest(&verdicts.probabilities, &truth)?.mean,
-        worst_group: by_group.as_ref().and_then(GroupAccuracy::worst).map_or(Measured::Undefined, |g| g.accuracy.clone()),
+        worst_group: by_group
+            .as_ref()
+            .and_then(GroupAccuracy::worst)
+            .map_or(Measured::Undefined, |g| g.accuracy.clone()),
         disparity: by_group.as_ref().map_or(Measured::Undefined, GroupAccuracy::disparity),
         by_group: by_group.map_or_else(Vec::new, |g| g.groups),
         disparate_impact: rates.as_ref().map_or(Measured::Undefined, ErrorRates::disparate_impact),
@@ -112,11 +117,8 @@ fn truth(model: &Model, records: &Records) -> Result<Vec<Option<Label>>, EvalErr
     let translate = |label: &Option<Label>| {
         let Some(label) = label else { return Ok(None) };
         let name = records.label_names.show(label.index());
-        let unknown = || EvalError::UnknownLabel {
-            place: "the true labels",
-            label: name.to_owned(),
-            known: known.clone(),
-        };
+        let unknown =
+            || EvalError::UnknownLabel { place: "the true labels", label: name.to_owned(), known: known.clone() };
         model.labels().position(name).map(|at| Some(Label::at(at))).ok_or_else(unknown)
     };
     records.labels.iter().map(translate).collect()

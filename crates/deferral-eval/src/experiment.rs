@@ -89,7 +89,12 @@ impl Experiment {
             Splitter::Random { .. } | Splitter::Stratified { .. } => 1,
             Splitter::ContiguousFolds { k } | Splitter::ShuffledFolds { k } | Splitter::StratifiedFolds { k } => {
                 let (n, what) = (self.source.n(), "the number of folds");
-                ParameterError::check((2..=n).contains(&k), what, k, &format!("between 2 and the {n} cases there are"))?;
+                ParameterError::check(
+                    (2..=n).contains(&k),
+                    what,
+                    k,
+                    &format!("between 2 and the {n} cases there are"),
+                )?;
                 k
             }
         };

@@ -29,6 +29,7 @@ mod comparison;
 mod error;
 mod evaluation;
 mod experiment;
+mod figures;
 mod html;
 mod methods;
 mod model;

@@ -76,7 +76,8 @@ impl Model {
             ctx.report(&deferral_core::Event::Note(note)).map_err(FitError::from)?;
         }
         let data = records.dataset(featuriser.transform(&records.inputs)?)?;
-        let policy = method.learner.fit(&data, &CaseWeights::uniform(data.n()), &mut ctx.part("learner"))?;
+        let learner = method.learner.clone().with_prices(records.prices.as_deref());
+        let policy = learner.fit(&data, &CaseWeights::uniform(data.n()), &mut ctx.part("learner"))?;
         method.rule.checked_committee(&policy)?;
         Ok(Self { method: method.clone(), featuriser, policy, labels: records.label_names, experts: records.experts })
     }
@@ -111,16 +112,11 @@ impl Model {
     ///
     /// # Errors
     /// If the cases are of another kind, or a vote is of somebody or for a label that the model does not know.
-    pub fn decide(
-        &self,
-        records: &Records,
-        unknown: UnknownExperts,
-        prices: Option<&[f64]>,
-        stream: &Stream,
-    ) -> Result<Verdicts, EvalError> {
+    pub fn decide(&self, records: &Records, unknown: UnknownExperts, stream: &Stream) -> Result<Verdicts, EvalError> {
+        let prices = self.prices(records);
         let (votes, dropped_votes) = self.votes(records, unknown)?;
         let mut source = Recorded::new(&votes, self.method.rule.absent);
-        let verdicts = self.consult(records, &mut source, prices, stream)?;
+        let verdicts = self.consult(records, &mut source, prices.as_deref(), stream)?;
         Ok(Verdicts { dropped_votes, ..verdicts })
     }
 
@@ -152,6 +148,13 @@ impl Model {
         let beliefs = (&probabilities, &weights);
         let outcomes = consult(0..cases.n(), beliefs, &self.committee(), source, prices, &stream.child("consult"))?;
         Ok(Verdicts { outcomes, probabilities, weights, dropped_votes: 0 })
+    }
+
+    /// The prices of `records` in the model's own numbering; experts who are not there cost 1.
+    fn prices(&self, records: &Records) -> Option<Vec<f64>> {
+        let prices = records.prices.as_ref()?;
+        let price = |name| records.experts.position(name).map_or(1.0, |at| prices[at]);
+        Some(self.experts.iter().map(price).collect())
     }
 
     /// The votes of `records` in the model's own numbering of experts and labels.

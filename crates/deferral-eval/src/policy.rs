@@ -39,6 +39,19 @@ pub enum AnyPolicy {
     Roster(RosterPolicy),
 }
 
+impl AnyLearner {
+    /// The same learner, told what a label of each expert costs, if that matters to it and it was not told before.
+    #[must_use]
+    pub fn with_prices(self, prices: Option<&[f64]>) -> Self {
+        match (self, prices) {
+            (Self::Joint(joint), Some(prices)) if joint.expert_costs.is_none() => {
+                Self::Joint(Joint { expert_costs: Some(prices.to_vec()), ..joint })
+            }
+            (learner, _) => learner,
+        }
+    }
+}
+
 impl Learner for AnyLearner {
     type Policy = AnyPolicy;
 

@@ -58,6 +58,7 @@ pub(crate) struct Facts {
     pub(crate) experts: Vec<String>,
     pub(crate) labels: Vec<String>,
     pub(crate) groups: Vec<String>,
+    pub(crate) priced: bool,
     pub(crate) notes: Vec<String>,
 }
 
@@ -88,6 +89,7 @@ fn run_job(experiment: &Experiment, job: Job, stream: &Stream) -> Result<Outcome
         decisions: records.decisions.len(),
         experts: records.experts.iter().map(str::to_owned).collect(),
         labels: records.label_names.iter().map(str::to_owned).collect(),
+        priced: records.prices.is_some(),
         groups: groups.map_or_else(Vec::new, |g| g.values.iter().map(str::to_owned).collect()),
         notes: bench.notes,
     };
@@ -155,7 +157,8 @@ impl<'a> Bench<'a> {
         let mut silent = Silent;
         // The same stream for every method: they differ by what they do, not by their luck.
         let mut ctx = Context::new(self.stream.child("learner"), &mut silent);
-        let policy = method.learner.fit(train, &CaseWeights::uniform(train.n()), &mut ctx)?;
+        let learner = method.learner.clone().with_prices(self.records.prices.as_deref());
+        let policy = learner.fit(train, &CaseWeights::uniform(train.n()), &mut ctx)?;
         let (probabilities, weights) = (policy.classify(test.cases())?, policy.weigh(test.cases())?);
         self.fitted.push(Fitted { learner: &method.learner, kind, policy, probabilities, weights });
         Ok(self.fitted.len() - 1)
@@ -171,7 +174,8 @@ impl<'a> Bench<'a> {
         let mut source = Recorded::new(test.decisions(), method.rule.absent);
         let beliefs = (&fitted.probabilities, &fitted.weights);
         let stream = self.stream.child("consult");
-        let outcomes = consult(0..test.n(), beliefs, &committee, &mut source, None, &stream)?;
+        let prices = self.records.prices.as_deref();
+        let outcomes = consult(0..test.n(), beliefs, &committee, &mut source, prices, &stream)?;
         let gold = known_labels(test.cases());
         let mut record = Record::new(at, job, test.n(), self.groups(test)?.map_or(0, |g| g.len()), test.m());
         for (case, outcome) in outcomes.iter().enumerate() {

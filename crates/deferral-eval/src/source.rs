@@ -70,7 +70,7 @@ fn with_panel(records: &Records, biased: &BiasedPanel, attribute: &str, stream: 
     let experts = biased.draw(data.cases().group(attribute)?, &stream.child("experts"))?;
     let names = Names::numbered("expert-", experts.len());
     let decisions = panel(&boxed(experts), data.cases(), Some(attribute), &stream.child("votes"))?;
-    Ok(Records { decisions, experts: names, ..bare })
+    Ok(Records { decisions, experts: names, prices: None, ..bare })
 }
 
 /// Generated posts as if they had been read from files.
@@ -87,6 +87,7 @@ pub fn from_generated(desk: GeneratedCases) -> Result<Records, EvalError> {
         groups: desk.groups,
         decisions: desk.decisions,
         experts: desk.experts,
+        prices: Some(desk.costs),
         report: JoinReport::default(),
     })
 }
@@ -104,6 +105,7 @@ fn from_dataset(data: &Dataset) -> Result<Records, EvalError> {
         groups: cases.groups().to_vec(),
         decisions: data.decisions().clone(),
         experts: data.experts().clone(),
+        prices: None,
         report: JoinReport::default(),
     })
 }

@@ -22,8 +22,8 @@ enum Numbers {
     Full,
 }
 
-/// The comparison, one row a method: accuracy overall and by group, worst group, disparity, labels and cost per case,
-/// share decided by the model alone. Numbers in brackets are population standard deviations over repetitions and folds.
+/// The comparison, one row a method: accuracy overall and by group, worst group, disparity, labels per case, their cost
+/// if they have prices, share decided by the model alone. Numbers in brackets are population standard deviations over repetitions and folds.
 pub fn comparison_table(comparison: &Comparison) -> Table {
     build(comparison, Numbers::Short)
 }
@@ -47,8 +47,11 @@ fn build(comparison: &Comparison, numbers: Numbers) -> Table {
             header.push(measure);
         }
     }
-    let tail = ["labels/case", "cost/case", "model alone"];
-    header.extend(tail.map(str::to_owned));
+    header.push("labels/case".to_owned());
+    if comparison.priced {
+        header.push("cost/case".to_owned());
+    }
+    header.push("model alone".to_owned());
     let rows = comparison.rows().into_iter().map(|row| {
         let mut spreads = vec![row.accuracy];
         spreads.extend(row.by_group);
@@ -59,7 +62,11 @@ fn build(comparison: &Comparison, numbers: Numbers) -> Table {
         for spread in spreads {
             cells.extend(numbers.spread(spread.as_ref()));
         }
-        cells.extend([row.labels_per_case, row.cost_per_case, row.alone].map(|v| numbers.number(v)));
+        cells.push(numbers.number(row.labels_per_case));
+        if comparison.priced {
+            cells.push(numbers.number(row.cost_per_case));
+        }
+        cells.push(numbers.number(row.alone));
         cells
     });
     Table { rows: rows.collect(), header }

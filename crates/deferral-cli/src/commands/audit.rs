@@ -78,7 +78,8 @@ fn summary(audit: &Audit) -> Table {
     measured("majority vote accuracy (tie to first label)", &audit.majority);
     measured("Krippendorff's alpha", &audit.alpha);
     if let Some(load) = &audit.load {
-        let mut number = |what: &str, value: f64| rows.push([what.to_owned(), format!("{value:.4}"), String::new(), String::new()]);
+        let mut number =
+            |what: &str, value: f64| rows.push([what.to_owned(), format!("{value:.4}"), String::new(), String::new()]);
         number("largest share of the decisions", load.max_share);
         number("load: normalised entropy", load.entropy);
         number("load: Gini", load.gini);
@@ -101,7 +102,8 @@ fn roster(audit: &Audit, shown: usize) -> Table {
     header.extend(audit.by_group.iter().map(|group| format!("on {}", group.group)));
     let row = |expert: &deferral_eval::ExpertAudit| {
         let interval = expert.accuracy.interval().map_or_else(String::new, |(l, h)| format!("{l:.2}-{h:.2}"));
-        let mut row = vec![expert.expert.clone(), expert.answered.to_string(), format!("{:.4}", expert.accuracy), interval];
+        let mut row =
+            vec![expert.expert.clone(), expert.answered.to_string(), format!("{:.4}", expert.accuracy), interval];
         row.extend(expert.by_group.iter().map(|on| format!("{on:.4}")));
         row
     };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use deferral_core::{Policy, Stream};
-use deferral_data::{Format, RouteKind, RouteRow, TableError, read_prices, write_routes, write_routes_to};
+use deferral_data::{Format, RouteKind, RouteRow, write_routes, write_routes_to};
 use deferral_eval::{Model, Verdicts};
 
 use super::Globals;
@@ -17,13 +17,12 @@ pub(crate) fn run(args: &Decide, globals: Globals) -> Result<(), Failure> {
         output::check_table(out)?;
     }
     let model = Model::load(&args.model)?;
-    let prices = args.costs.as_deref().map(|file| prices(file, &model)).transpose()?;
     let records =
         load::records(&args.tables.cases, &args.tables.reading, Need::CasesOnly, model.policy().needs_group())?;
     let stream = Stream::new(globals.seed).child("decide");
     let voted = !records.experts.is_empty();
     let verdicts = if voted {
-        model.decide(&records, load::unknown_experts(args.unknown_experts), prices.as_deref(), &stream)?
+        model.decide(&records, load::unknown_experts(args.unknown_experts), &stream)?
     } else {
         model.allocate(&records, &stream)?
     };
@@ -41,26 +40,6 @@ pub(crate) fn run(args: &Decide, globals: Globals) -> Result<(), Failure> {
         return Ok(render::print_json(&routes)?);
     }
     Ok(render::print(&summary(&routes, &verdicts, voted, out))?)
-}
-
-/// The price of a label of each expert of the model; those not listed cost 1.
-fn prices(file: &Path, model: &Model) -> Result<Vec<f64>, Failure> {
-    let listed = read_prices(file).map_err(|error| match error {
-        TableError::MissingColumn { .. } => {
-            Failure::Table(error, Some("this is the table of --costs: its columns must be called worker and cost"))
-        }
-        _ => error.into(),
-    })?;
-    if let Some((stranger, _)) = listed.first()
-        && listed.iter().all(|(worker, _)| model.experts().position(worker).is_none())
-    {
-        return Err(Failure::usage(format!(
-            "{}: this model knows none of these workers, such as `{stranger}`; give the costs of the experts it was fitted on",
-            file.display()
-        )));
-    }
-    let price = |name: &str| listed.iter().find(|(worker, _)| worker == name).map_or(1.0, |(_, price)| *price);
-    Ok(model.experts().iter().map(price).collect())
 }
 
 fn summary(routes: &[RouteRow], verdicts: &Verdicts, voted: bool, out: &Path) -> String {

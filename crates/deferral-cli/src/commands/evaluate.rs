@@ -16,7 +16,7 @@ pub(crate) fn run(args: &Evaluate, globals: Globals) -> Result<(), Failure> {
     let records = load::records(&args.tables.cases, &args.tables.reading, Need::CasesOnly, groups)?;
     // The same stream as `decide`: what is measured is what would be done.
     let stream = Stream::new(globals.seed).child("decide");
-    let verdicts = model.decide(&records, load::unknown_experts(args.unknown_experts), None, &stream)?;
+    let verdicts = model.decide(&records, load::unknown_experts(args.unknown_experts), &stream)?;
     let found = evaluate(&model, &records, &verdicts, args.group.as_deref())?;
     if globals.json {
         return Ok(render::print_json(&found)?);

@@ -16,7 +16,8 @@ struct Line {
 
 pub(crate) fn run(globals: Globals) -> Result<(), Failure> {
     if globals.json {
-        let lines: Vec<Line> = METHODS.iter().map(|m| Line { name: m.name, about: m.about, source: m.source }).collect();
+        let lines: Vec<Line> =
+            METHODS.iter().map(|m| Line { name: m.name, about: m.about, source: m.source }).collect();
         return Ok(render::print_json(&lines)?);
     }
     let text: String = METHODS.iter().map(|m| format!("{:22}{}\n", m.name, m.about)).collect();

@@ -1,6 +1,5 @@
 //! `deferral quickstart`: everything once, on a generated moderation desk.
 
-
 use deferral_core::files::write_atomically;
 use deferral_core::{Context, Splitter, Stream};
 use deferral_data::{RouteKind, RouteRow};
@@ -81,7 +80,7 @@ fn new_cases(experiment: &Experiment, globals: Globals) -> Result<Vec<RouteRow>,
     let mut ctx = Context::new(stream.child("fit"), &mut watch);
     let model = Model::fit(&records.select(&old), method, &experiment.features, &mut ctx)?;
     let new = records.select(&new);
-    let verdicts = model.decide(&new, UnknownExperts::Refuse, None, &stream.child("decide"))?;
+    let verdicts = model.decide(&new, UnknownExperts::Refuse, &stream.child("decide"))?;
     Ok(model.routes(&new, &verdicts, &model.digest()?, true))
 }
 

@@ -46,6 +46,8 @@ pub struct Records {
     pub decisions: Decisions,
     /// The names of the experts.
     pub experts: Names,
+    /// The price of a label of each expert, m numbers from 0 on; 1 each where no prices are known.
+    pub prices: Option<Vec<f64>>,
     /// What reading and joining came to.
     pub report: JoinReport,
 }
@@ -102,6 +104,7 @@ pub fn join(cases: CaseTable, decisions: DecisionTable, unknown: UnknownTask) ->
         groups: cases.groups,
         decisions: placed,
         experts: decisions.workers,
+        prices: None,
         report,
     })
 }
@@ -159,6 +162,15 @@ impl Records {
         join(cases, nothing, UnknownTask::Refuse)
     }
 
+    /// The same records with the prices of a list such as [`read_prices`](super::read_prices) gives; experts who are
+    /// not in it cost 1 a label.
+    #[must_use]
+    pub fn with_prices(mut self, listed: &[(String, f64)]) -> Self {
+        let price = |name: &str| listed.iter().find(|(worker, _)| worker == name).map_or(1.0, |(_, price)| *price);
+        self.prices = Some(self.experts.iter().map(price).collect());
+        self
+    }
+
     /// Number of cases.
     pub fn n(&self) -> usize {
         self.ids.len()
@@ -179,6 +191,7 @@ impl Records {
             groups: self.groups.iter().map(|group| group.select(cases)).collect(),
             decisions: self.decisions.select_cases(cases),
             experts: self.experts.clone(),
+            prices: self.prices.clone(),
             report: self.report.clone(),
         }
     }
