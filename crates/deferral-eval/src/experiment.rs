@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use deferral_core::{ParameterError, Splitter};
+use deferral_core::{Features, ParameterError, Splitter, Stream};
 use deferral_data::text::{NgramSpec, WordVectors};
-use deferral_data::{FeatureSpec, Inputs, Scale, TextFeatures};
+use deferral_data::{FeatureSpec, FeaturiseError, Featuriser, Inputs, Records, Scale, TextFeatures};
 
 use crate::methods::{FeatureKind, Method};
 use crate::source::{Panel, Source};
@@ -53,19 +53,41 @@ impl FeatureChoice {
             (Some(_), true) => FeatureKind::Ngrams,
             (Some(_), false) => FeatureKind::Svd,
         };
-        method.features.or(self.kind).unwrap_or(by_default)
+        let kind = method.features.or(self.kind).unwrap_or(by_default);
+        let blind = !method.looks_at_cases() || (kind == FeatureKind::Numeric && inputs.numeric.is_none());
+        if blind { FeatureKind::Nothing } else { kind }
+    }
+
+    /// Learns features of a kind from the cases `train`; `None` where nothing is to be looked at.
+    pub(crate) fn fit(
+        &self,
+        kind: FeatureKind,
+        inputs: &Inputs,
+        train: &[usize],
+        stream: &Stream,
+    ) -> Result<Option<Featuriser>, FeaturiseError> {
+        match kind {
+            FeatureKind::Nothing => Ok(None),
+            _ if inputs.is_none() => Err(FeaturiseError::NoText),
+            _ => self.spec(kind).fit(inputs, train, self.vectors.as_ref(), stream).map(Some),
+        }
     }
 
     /// The recipe for a kind.
     pub fn spec(&self, kind: FeatureKind) -> FeatureSpec {
         let text = match kind {
-            FeatureKind::Numeric => None,
+            FeatureKind::Numeric | FeatureKind::Nothing => None,
             FeatureKind::Ngrams => Some(TextFeatures::Ngrams(self.ngrams.clone())),
             FeatureKind::Svd => Some(TextFeatures::Svd { ngrams: self.ngrams.clone(), dim: self.dim.unwrap_or(100) }),
             FeatureKind::Vectors => Some(TextFeatures::Vectors),
         };
         FeatureSpec { text, scale: self.scale }
     }
+}
+
+/// The features of `records`; without a featuriser nothing is looked at.
+pub(crate) fn features_of(featuriser: Option<&Featuriser>, records: &Records) -> Result<Features, FeaturiseError> {
+    featuriser.map_or_else(|| Ok(Features::none(records.n())), |featuriser| featuriser.transform(&records.inputs))
 }
 
 /// One unit of work.

@@ -249,9 +249,14 @@ fn busiest_first(shares: &[f64]) -> Vec<(f64, f64)> {
 fn weights(comparison: &Comparison, methods: &Methods) -> Result<Figure, EvalError> {
     let mut candidates = methods.ranking.clone();
     candidates.retain(|&method| methods.first[method].tells_experts_apart());
-    candidates.sort_by_key(|&method| !methods.first[method].graded);
+    // One number an expert has little to show; that is drawn only if there is nothing better.
+    let graded = candidates.iter().any(|&method| methods.first[method].graded);
+    let (candidates, plain): (Vec<usize>, Vec<usize>) =
+        candidates.iter().partition(|&&m| methods.first[m].graded == graded);
     let people = |method: usize| methods.first[method].people();
-    let (shown, left_out) = distinct(candidates.iter().map(|&m| (m, people(m))).collect(), WEIGHTS_AT_MOST);
+    let (shown, mut left_out) = distinct(candidates.iter().map(|&m| (m, people(m))).collect(), WEIGHTS_AT_MOST);
+    left_out.extend(plain);
+    left_out.sort_unstable();
     let mut panels = Vec::new();
     let mut caption = vec![format!(
         "One dot an expert with {ANSWERS_AT_LEAST} or more answers: how often these were right, and the mean weight that the method gives to the expert over the test cases of the first repetition (whiskers: one standard deviation). A method that knows whom to trust rises to the right."

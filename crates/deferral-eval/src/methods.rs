@@ -77,6 +77,8 @@ pub enum FeatureKind {
     Vectors,
     /// The numeric columns only.
     Numeric,
+    /// Nothing at all.
+    Nothing,
 }
 
 /// A method: how to learn, what to look at, whom to ask and how they vote.
@@ -292,6 +294,11 @@ impl Method {
         let prefers_sparse =
             !matches!(name, "joint" | "joint-published" | "balanced" | "balanced-published" | "classifier-published");
         Ok(Self { name: text.trim().to_owned(), learner, features: None, prefers_sparse, rule })
+    }
+
+    /// Whether it looks at cases at all, and not only at who decided what.
+    pub fn looks_at_cases(&self) -> bool {
+        !matches!(self.learner, AnyLearner::Everyone(_) | AnyLearner::BestExpert(_))
     }
 
     /// The settings it has.

@@ -12,7 +12,7 @@ use deferral_data::{Featuriser, Records, RouteKind, RouteRow};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvalError;
-use crate::experiment::FeatureChoice;
+use crate::experiment::{FeatureChoice, features_of};
 use crate::methods::Method;
 use crate::policy::AnyPolicy;
 
@@ -23,7 +23,8 @@ const KIND: &str = "model";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     method: Method,
-    featuriser: Featuriser,
+    /// `None` if the method looks at nothing.
+    featuriser: Option<Featuriser>,
     policy: AnyPolicy,
     labels: Names,
     experts: Names,
@@ -68,14 +69,13 @@ impl Model {
             return Err(EvalError::Fit(FitError::NoCases));
         }
         let records = if known.len() == records.n() { records.clone() } else { records.select(&known) };
-        let spec = features.spec(features.kind_for(method, &records.inputs));
+        let kind = features.kind_for(method, &records.inputs);
         let everything: Vec<usize> = (0..records.n()).collect();
-        let stream = ctx.stream("features");
-        let featuriser = spec.fit(&records.inputs, &everything, features.vectors.as_ref(), &stream)?;
-        for note in featuriser.report().notes() {
+        let featuriser = features.fit(kind, &records.inputs, &everything, &ctx.stream("features"))?;
+        for note in featuriser.iter().flat_map(|featuriser| featuriser.report().notes()) {
             ctx.report(&deferral_core::Event::Note(note)).map_err(FitError::from)?;
         }
-        let data = records.dataset(featuriser.transform(&records.inputs)?)?;
+        let data = records.dataset(features_of(featuriser.as_ref(), &records)?)?;
         let learner = method.learner.clone().with_prices(records.prices.as_deref());
         let policy = learner.fit(&data, &CaseWeights::uniform(data.n()), &mut ctx.part("learner"))?;
         method.rule.checked_committee(&policy)?;
@@ -136,7 +136,7 @@ impl Model {
         prices: Option<&[f64]>,
         stream: &Stream,
     ) -> Result<Verdicts, EvalError> {
-        let features = self.featuriser.transform(&records.inputs)?;
+        let features = features_of(self.featuriser.as_ref(), records)?;
         let cases = Records {
             decisions: Decisions::none(records.n(), records.experts.len()),
             labels: vec![None; records.n()],

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::comparison::{Comparison, Decided, ExpertRecord, Record};
 use crate::error::EvalError;
-use crate::experiment::{Experiment, Job};
+use crate::experiment::{Experiment, Job, features_of};
 use crate::methods::{FeatureKind, Method};
 use crate::policy::{AnyLearner, AnyPolicy};
 
@@ -132,14 +132,12 @@ impl<'a> Bench<'a> {
         if let Some(at) = self.features.iter().position(|(k, ..)| *k == kind) {
             return Ok(at);
         }
-        let choice = &self.experiment.features;
-        let (inputs, train) = (&self.records.inputs, &self.split.train);
-        let stream = self.stream.child("features");
-        let featuriser = choice.spec(kind).fit(inputs, train, choice.vectors.as_ref(), &stream)?;
-        self.notes.extend(featuriser.report().notes());
+        let (choice, train) = (&self.experiment.features, &self.split.train);
+        let featuriser = choice.fit(kind, &self.records.inputs, train, &self.stream.child("features"))?;
+        self.notes.extend(featuriser.iter().flat_map(|featuriser| featuriser.report().notes()));
         let side = |cases: &[usize]| -> Result<Dataset, EvalError> {
             let part = self.records.select(cases);
-            let features = featuriser.transform(&part.inputs)?;
+            let features = features_of(featuriser.as_ref(), &part)?;
             Ok(part.dataset(features)?)
         };
         self.features.push((kind, side(train)?, side(&self.split.test)?));

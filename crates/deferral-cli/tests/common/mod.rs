@@ -9,24 +9,24 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A folder in which the program runs, so that messages name files without a folder.
-pub struct Desk(TempDir);
+pub(crate) struct Desk(TempDir);
 
 /// What a run came to.
 #[derive(Debug)]
-pub struct Run {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Desk {
     /// An empty folder.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
     /// A folder with `n` generated posts (`posts.csv`) and decisions about them (`labels.csv`).
-    pub fn with_posts(n: usize) -> Self {
+    pub(crate) fn with_posts(n: usize) -> Self {
         let desk = Self::new();
         desk.ok(&format!("simulate moderation --cases {n} --cases-out posts.csv --decisions-out labels.csv"));
         desk
@@ -34,7 +34,7 @@ impl Desk {
 
     /// A folder with a small table of cases (`cases.csv`: two numbers, a text, a group, a label) and the decisions of
     /// three people about them (`labels.csv`).
-    pub fn with_cases() -> Self {
+    pub(crate) fn with_cases() -> Self {
         let (mut cases, mut labels) = ("task,a,b,text,group,label\n".to_owned(), "task,worker,label\n".to_owned());
         for case in 0..24 {
             let (yes, group) = (case * 7 % 3 == 0, ["north", "south"][case % 2]);
@@ -50,24 +50,24 @@ impl Desk {
         desk
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), content).unwrap();
     }
 
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
-    pub fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         String::from_utf8(self.read(name)).unwrap()
     }
 
     /// All files with their content, the hidden ones too.
-    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let entries = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap());
         let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
         files
@@ -77,7 +77,7 @@ impl Desk {
     }
 
     /// The program in this folder, ready to be started.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("deferral"));
         command.current_dir(self.0.path()).args(args).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -85,7 +85,7 @@ impl Desk {
     }
 
     /// Runs the program with the words of `line`; a word may be quoted, as in a shell.
-    pub fn run(&self, line: &str) -> Run {
+    pub(crate) fn run(&self, line: &str) -> Run {
         let words = words(line);
         let output = self.command(&words.iter().map(String::as_str).collect::<Vec<_>>()).output().unwrap();
         let run = Run {
@@ -101,21 +101,21 @@ impl Desk {
     }
 
     /// Runs the program, which must succeed and say nothing on standard error; gives its output.
-    pub fn ok(&self, line: &str) -> String {
+    pub(crate) fn ok(&self, line: &str) -> String {
         let run = self.run(line);
         assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{line}\n{}", run.out);
         run.out
     }
 
     /// The same with its output parsed as JSON.
-    pub fn json(&self, line: &str) -> serde_json::Value {
+    pub(crate) fn json(&self, line: &str) -> serde_json::Value {
         let out = self.ok(line);
         serde_json::from_str(&out).unwrap_or_else(|e| panic!("{line}: {e}\n{out}"))
     }
 
     /// Runs the program, which must fail with exit code 2 and a message that holds all `parts`, print nothing else, and
     /// leave the folder as it was. Gives the message.
-    pub fn refuses(&self, line: &str, parts: &[&str]) -> String {
+    pub(crate) fn refuses(&self, line: &str, parts: &[&str]) -> String {
         let before = self.files();
         let run = self.run(line);
         assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{line}\n{}", run.err);
