@@ -4,6 +4,9 @@ use deferral_core::{Columns, Dataset, Decisions, Features, Label, Names, Stream}
 use rand::RngExt;
 
 /// `n` cases with `d` features, two classes, and `m` experts who decided every case.
+///
+/// # Panics
+/// Never, unless core refuses what is generated here.
 pub fn complete(n: usize, d: usize, m: usize) -> Dataset {
     let mut random = Stream::new(7).random();
     let values: Vec<f64> = (0..n * d).map(|_| random.random::<f64>() * 2.0 - 1.0).collect();

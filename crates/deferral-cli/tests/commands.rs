@@ -6,7 +6,7 @@ mod common;
 
 use std::io::Read;
 
-use common::Desk;
+use common::{Desk, table};
 use deferral_data::{RouteKind, read_routes};
 use serde_json::Value;
 
@@ -28,8 +28,12 @@ fn from_posts_to_decisions() {
     assert!(asked.contains("120 to be asked about (no votes given)"), "{asked}");
     let asked = read_routes(&desk.path("asked.csv"), None).unwrap();
     assert_eq!(asked.len(), 120);
-    assert!(asked.iter().all(|row| row.route == RouteKind::Committee && row.label.is_none() && !row.experts.is_empty()));
-    assert!(asked.iter().all(|row| row.experts.len() == row.weights.len() && row.weights.len() == row.propensities.len()));
+    assert!(
+        asked.iter().all(|row| row.route == RouteKind::Committee && row.label.is_none() && !row.experts.is_empty())
+    );
+    assert!(
+        asked.iter().all(|row| row.experts.len() == row.weights.len() && row.weights.len() == row.propensities.len())
+    );
 
     // With votes: the final labels.
     let decided = desk.ok(&format!("decide --model model.dfr {TABLES} --out routes.csv"));
@@ -132,11 +136,11 @@ fn the_default_methods_are_compared() {
 fn every_known_method_can_be_compared_and_used() {
     let desk = Desk::with_posts(60);
     let methods = desk.json("methods --json");
-    let mut all = String::new();
+    let mut all = Vec::new();
     for method in methods.as_array().unwrap() {
         let name = method["name"].as_str().unwrap();
         assert!(desk.ok("methods").contains(&format!("{name} ")), "{name}");
-        all += &format!(" --method {name}");
+        all.extend(["--method", name]);
         let steps = if name.starts_with("joint") || name.starts_with("balanced") { ":steps=30" } else { "" };
         desk.ok(&format!("fit {TABLES} --group dialect --method {name}{steps} --out m.dfr"));
         desk.ok(&format!("decide --model m.dfr {TABLES} --out routes.csv"));
@@ -144,6 +148,7 @@ fn every_known_method_can_be_compared_and_used() {
         let found = desk.json(&format!("evaluate --model m.dfr {TABLES} --json"));
         assert!(found["accuracy"]["value"].as_f64().unwrap() > 0.5, "{name}: {found}");
     }
+    let all = all.join(" ");
     let rows = desk.json(&format!("compare {TABLES} --group dialect --folds 2 --set steps=30 --json {all}"));
     assert_eq!(rows["rows"].as_array().unwrap().len(), methods.as_array().unwrap().len());
 }
@@ -152,7 +157,8 @@ fn every_known_method_can_be_compared_and_used() {
 fn three_classes() {
     let desk = Desk::new();
     desk.ok("simulate moderation --cases 150 --classes 3 --cases-out posts.csv --decisions-out labels.csv");
-    let compare = format!("compare {TABLES} --group topic --folds 3 --set steps=30 --method majority --method joint --json");
+    let compare =
+        format!("compare {TABLES} --group topic --folds 3 --set steps=30 --method majority --method joint --json");
     assert_eq!(desk.json(&compare)["rows"].as_array().unwrap().len(), 2);
     desk.ok(&format!("fit {TABLES} --method joint:steps=30 --out m.dfr"));
     let found = desk.json(&format!("evaluate --model m.dfr {TABLES} --json"));
@@ -219,7 +225,7 @@ fn a_dialect_inferred_from_the_texts() {
     let groups: Vec<&str> =
         audit["by_group"].as_array().unwrap().iter().map(|group| group["group"].as_str().unwrap()).collect();
     assert_eq!(groups, ["AAE", "other"]);
-    desk.ok(&format!("fit {tables} --group dialect --method fair-committee --out m.dfr"));
+    desk.ok(&format!("fit {tables} --group dialect --method fair-committee:k=2 --out m.dfr"));
     desk.ok("decide --model m.dfr --cases cases.csv --dialect model --out routes.csv");
     desk.refuses("decide --model m.dfr --cases cases.csv --out r.csv", &["column `dialect`: there is no such column"]);
     let twice = format!("audit {tables} --column group=dialect");
@@ -233,13 +239,13 @@ fn a_dialect_inferred_from_the_texts() {
 #[test]
 fn methods_that_look_at_votes_only_need_nothing_else() {
     let desk = Desk::with_cases();
-    let rows = |with_label: bool| -> String {
-        (0..24).map(|case| if with_label { format!("t{case},{}\n", case % 2) } else { format!("t{case}\n") }).collect()
-    };
-    desk.write("bare.csv", format!("task,label\n{}", rows(true)));
-    desk.write("new.csv", format!("task\n{}", rows(false)));
+    desk.write("bare.csv", table("task,label", 24, |case| format!("t{case},{}", case % 2)));
+    desk.write("new.csv", table("task", 24, |case| format!("t{case}")));
     let compare = "compare --cases bare.csv --decisions labels.csv --folds 3 --json";
-    assert_eq!(desk.json(&format!("{compare} --method majority --method best-expert"))["rows"][1]["labels_per_case"], 1.0);
+    assert_eq!(
+        desk.json(&format!("{compare} --method majority --method best-expert"))["rows"][1]["labels_per_case"],
+        1.0
+    );
     for method in ["majority", "best-expert"] {
         // Fitted on texts or on nothing, decided on nothing or on texts.
         for (fitted, decided) in [("bare.csv", "cases.csv"), ("cases.csv", "bare.csv"), ("bare.csv", "new.csv")] {
@@ -265,7 +271,9 @@ fn everything(options: &str) -> (Vec<String>, std::collections::BTreeMap<String,
         format!("decide --model model.dfr {TABLES} --out routes.csv"),
         "decide --model model.dfr --cases posts.csv".to_owned(),
         format!("evaluate --model model.dfr {tables}"),
-        format!("compare {tables} {METHODS} --set steps=30 --folds 3 --repetitions 2 --out r.html --out r.md --out r.csv --out r.json"),
+        format!(
+            "compare {tables} {METHODS} --set steps=30 --folds 3 --repetitions 2 --out r.html --out r.md --out r.csv --out r.json"
+        ),
         "quickstart --cases 60 --out report.html".to_owned(),
         format!("audit {tables}"),
     ];
@@ -352,7 +360,8 @@ fn the_examples_work_as_they_stand() {
         let example = example.trim().strip_prefix("deferral ").unwrap();
         // Quicker, without a shell, and on the group that the generated posts have.
         let example = example.split('>').next().unwrap().replace("--biased-against AAE", "--biased-against hill");
-        let example = example.replace("--method joint ", "--method joint:steps=30 ").replace("joint:k=5", "joint:k=5,steps=30");
+        let example =
+            example.replace("--method joint ", "--method joint:steps=30 ").replace("joint:k=5", "joint:k=5,steps=30");
         desk.ok(&example);
         if command.starts_with("simulate") {
             // It may have written smaller or larger tables under the same names.
@@ -369,7 +378,10 @@ fn completions() {
     let desk = Desk::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = desk.ok(&format!("completions {shell}"));
-        assert!(script.contains("deferral") && script.contains("quickstart") && script.contains("biased-against"), "{shell}");
+        assert!(
+            script.contains("deferral") && script.contains("quickstart") && script.contains("biased-against"),
+            "{shell}"
+        );
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::Desk;
+use common::{Desk, table};
 use deferral_eval::Model;
 
 const AUDIT: &str = "audit --cases cases.csv --decisions labels.csv";
@@ -150,8 +150,7 @@ fn rows_and_files_of_the_wrong_shape() {
 #[test]
 fn a_single_class() {
     let desk = Desk::with_cases();
-    let rows: String = (0..24).map(|case| format!("t{case},{case},1\n")).collect();
-    desk.write("cases.csv", format!("task,a,label\n{rows}"));
+    desk.write("cases.csv", table("task,a,label", 24, |case| format!("t{case},{case},1")));
     for method in ["joint:steps=5", "classifier", "random-committee", "best-expert"] {
         let parts = ["all 24 training cases have the label `1`; learning needs at least two classes"];
         desk.refuses(&format!("{FIT} --numeric --method {method}"), &parts);
@@ -166,8 +165,7 @@ fn a_single_class() {
 #[test]
 fn no_gold_label() {
     let desk = Desk::with_cases();
-    let rows: String = (0..24).map(|case| format!("t{case},{case}\n")).collect();
-    desk.write("cases.csv", format!("task,a\n{rows}"));
+    desk.write("cases.csv", table("task,a", 24, |case| format!("t{case},{case}")));
     desk.refuses(&format!("{COMPARE} --numeric"), &["none of the 24 cases has a gold label"]);
     desk.refuses(&format!("{FIT} --numeric"), &["there is no case to learn from"]);
     let audit = desk.json(&format!("{AUDIT} --json"));
@@ -184,19 +182,20 @@ fn desk_with_a_rare_group() -> Desk {
     let desk = Desk::with_posts(60);
     let posts = desk.text("posts.csv");
     let (header, rows) = posts.split_once('\n').unwrap();
-    let row = |(at, row): (usize, &str)| format!("{row},{}\n", if at == 0 { "rare" } else { ["x", "y"][at % 2] });
-    desk.write("posts.csv", format!("{header},region\n{}", rows.lines().enumerate().map(row).collect::<String>()));
+    let rows: Vec<&str> = rows.lines().collect();
+    let region = |at: usize| if at == 0 { "rare" } else { ["x", "y"][at % 2] };
+    desk.write(
+        "posts.csv",
+        table(&format!("{header},region"), rows.len(), |at| format!("{},{}", rows[at], region(at))),
+    );
     desk
 }
 
 #[test]
 fn a_group_without_a_case_in_a_fold_is_no_failure() {
     let desk = desk_with_a_rare_group();
-    let compare =
-        "compare --cases posts.csv --decisions labels.csv --group region --method majority --method classifier \
-                   --method fair-committee --method balanced:steps=5,hidden=4 --features ngrams \
-                   --method joint:features=svd,steps=5,hidden=4"
-            .replace("--features ngrams ", "");
+    let compare = "compare --cases posts.csv --decisions labels.csv --group region --set steps=5 --set hidden=4 \
+                   --method majority --method classifier --method fair-committee --method balanced --method joint";
     let folds = desk.json(&format!("{compare} --split contiguous --folds 3 --json"));
     assert_eq!(folds["groups"], serde_json::json!(["rare", "y", "x"]));
     for row in folds["rows"].as_array().unwrap() {
@@ -238,8 +237,8 @@ fn a_group_without_a_case_in_a_fold_is_no_failure() {
 #[test]
 fn an_expert_without_labels_stays_in_the_roster() {
     let desk = Desk::new();
-    let rows: String = (0..24).map(|case| format!("{},{},{},-,1\n", case % 4, case % 2, case % 2)).collect();
-    desk.write("wide.csv", format!("a,label,w1,w2,w3\n{rows}"));
+    let row = |case: usize| format!("{},{},{},-,1", case % 4, case % 2, case % 2);
+    desk.write("wide.csv", table("a,label,w1,w2,w3", 24, row));
     let wide = "--cases wide.csv --wide w* --missing - --column feature=a";
     let text = desk.ok(&format!("audit {wide}"));
     assert!(text.contains("48 decisions of 3 experts; 1 experts without decisions"), "{text}");
@@ -305,6 +304,9 @@ fn word_vectors_of_the_wrong_length() {
     desk.ok(&format!("{fit} --vectors v.txt"));
 }
 
+/// Bytes before the kind and the payload of an artifact.
+const HEADER: usize = 56;
+
 /// A fitted model as bytes, and a way to load others.
 fn artifact(desk: &Desk, method: &str) -> (Vec<u8>, impl Fn(&[u8]) -> Result<Model, String>) {
     desk.ok(&format!("{FIT} --numeric --column text=text --method {method}"));
@@ -348,7 +350,6 @@ fn an_artifact_that_was_cut_off() {
 fn an_artifact_with_a_flipped_bit() {
     let desk = Desk::with_cases();
     let (bytes, load) = artifact(&desk, "joint:steps=2,hidden=2,features=numeric");
-    const HEADER: usize = 56;
     let flipped = |bit: usize| {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);

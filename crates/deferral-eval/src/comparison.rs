@@ -223,7 +223,7 @@ impl Comparison {
         Row {
             method: self.methods[method].clone(),
             accuracy: spread(&|r| r.all.share()),
-            by_group: (0..self.groups.len()).map(|g| spread(&|r| r.by_group[g].share())).collect(),
+            by_group: (0..self.groups.len()).map(|g| spread(&|r| r.by_group.get(g)?.share())).collect(),
             worst_group: spread(&worst),
             // With a single group present there is nothing to compare.
             disparity: spread(&|r| (shares(r).len() > 1).then(|| Some(best(r)? - worst(r)?)).flatten()),

@@ -92,10 +92,7 @@ pub fn evaluate(
         balanced_accuracy: confusion.balanced_accuracy(),
         classifier_accuracy: Correctness::of(&alone, &truth)?.accuracy(),
         classifier_auc: auc_one_vs_rest(&verdicts.probabilities, &truth)?.mean,
-        worst_group: by_group
-            .as_ref()
-            .and_then(GroupAccuracy::worst)
-            .map_or(Measured::Undefined, |g| g.accuracy.clone()),
+        worst_group: by_group.as_ref().and_then(GroupAccuracy::worst).map_or(Measured::Undefined, |g| g.accuracy),
         disparity: by_group.as_ref().map_or(Measured::Undefined, GroupAccuracy::disparity),
         by_group: by_group.map_or_else(Vec::new, |g| g.groups),
         disparate_impact: rates.as_ref().map_or(Measured::Undefined, ErrorRates::disparate_impact),

@@ -35,6 +35,7 @@ mod methods;
 mod model;
 mod policy;
 mod run;
+mod settings;
 mod source;
 mod table;
 

@@ -3,14 +3,11 @@
 //! A method is written `name` or `name:key=value,key=value`, such as `joint:k=5,steps=100`.
 
 use deferral_core::{Absent, Committee, ParameterError, Policy, Seat, Selection, TieBreak, VoteRule};
-use deferral_losses::{
-    BestExpert, Classifier, ClassifierGradient, CostScope, Everyone, FairCommittee, Form, Joint, Link, Precision,
-    RandomCommittee, Schedule,
-};
-use deferral_models::{Batches, Logistic, Optimiser, Training};
+use deferral_losses::{BestExpert, Classifier, Everyone, FairCommittee, Joint, RandomCommittee};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{AnyLearner, AnyPolicy};
+use crate::settings::all_keys;
 
 /// One line of the list of methods.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +37,7 @@ pub const METHODS: &[Known] = &[
     },
     Known {
         name: "fair-committee",
-        about: "the same, of experts who are better on the case's group",
+        about: "5 random experts who are better on the case's group and the classifier, majority",
         source: "Keswani et al. 2021, section 3.2",
     },
     Known {
@@ -50,7 +47,7 @@ pub const METHODS: &[Known] = &[
     },
     Known {
         name: "joint-published",
-        about: "the same with the released settings: binary score, 100 steps, classifier trained by its own loss",
+        about: "joint with the released settings: binary score, 100 steps, classifier trained by its own loss",
         source: "Keswani et al. 2021, released code",
     },
     Known {
@@ -190,37 +187,6 @@ pub enum MethodError {
     },
 }
 
-/// Settings of who is asked and how they vote: every method has them.
-const RULE_KEYS: &[&str] = &["k", "draw", "seat", "vote", "tie", "absent", "features"];
-/// Settings of the joint framework.
-const JOINT_KEYS: &[&str] = &[
-    "form",
-    "steps",
-    "batch",
-    "rate",
-    "optimiser",
-    "dropout",
-    "lambda",
-    "cost-scope",
-    "hidden",
-    "classifier-hidden",
-    "deferrer-hidden",
-    "link",
-    "bias",
-    "gradient",
-    "alpha",
-    "precision",
-    "balance",
-];
-/// Settings of a classifier.
-const CLASSIFIER_KEYS: &[&str] = &["model", "strength", "hidden", "steps", "batch", "rate", "optimiser", "precision"];
-
-/// Every setting that a method may have, each once.
-fn all_keys() -> Vec<&'static str> {
-    let own = CLASSIFIER_KEYS.iter().filter(|key| !JOINT_KEYS.contains(key));
-    RULE_KEYS.iter().chain(JOINT_KEYS).chain(own).copied().collect()
-}
-
 impl Method {
     /// Reads a method. `defaults` are settings for every method that has them, weaker than its own; `attribute` is the
     /// group attribute that fair methods use.
@@ -299,249 +265,6 @@ impl Method {
     /// Whether it looks at cases at all, and not only at who decided what.
     pub fn looks_at_cases(&self) -> bool {
         !matches!(self.learner, AnyLearner::Everyone(_) | AnyLearner::BestExpert(_))
-    }
-
-    /// The settings it has.
-    fn keys(&self) -> Vec<&'static str> {
-        let own = match &self.learner {
-            AnyLearner::Joint(_) => JOINT_KEYS,
-            AnyLearner::Classifier(_) | AnyLearner::RandomCommittee(_) | AnyLearner::FairCommittee(_) => {
-                CLASSIFIER_KEYS
-            }
-            AnyLearner::Everyone(_) | AnyLearner::BestExpert(_) => &[],
-        };
-        RULE_KEYS.iter().chain(own).copied().collect()
-    }
-
-    fn set(&mut self, key: &str, value: &str) -> Result<(), MethodError> {
-        let name = self.name.split(':').next().unwrap_or_default().to_owned();
-        let setting = Setting { method: &name, key, value };
-        if !self.keys().contains(&key) {
-            let known = self.keys().join(", ");
-            return Err(MethodError::Key { method: name, key: key.to_owned(), known });
-        }
-        if RULE_KEYS.contains(&key) {
-            return self.set_rule(setting);
-        }
-        match &mut self.learner {
-            AnyLearner::Joint(joint) => set_joint(joint, setting),
-            AnyLearner::Classifier(classifier) => {
-                set_classifier(classifier, setting)?;
-                self.prefers_sparse = matches!(classifier, Classifier::Logistic(_));
-                Ok(())
-            }
-            AnyLearner::RandomCommittee(RandomCommittee { classifier })
-            | AnyLearner::FairCommittee(FairCommittee { classifier, .. }) => {
-                set_classifier(classifier, setting)?;
-                self.prefers_sparse = matches!(classifier, Classifier::Logistic(_));
-                Ok(())
-            }
-            AnyLearner::Everyone(_) | AnyLearner::BestExpert(_) => Ok(()),
-        }
-    }
-
-    fn set_rule(&mut self, setting: Setting<'_>) -> Result<(), MethodError> {
-        let rule = &mut self.rule;
-        match setting.key {
-            "k" => {
-                let k = setting.count()?;
-                rule.select = Some(match rule.select {
-                    Some(Selection::Distinct { .. }) => Selection::Distinct { k },
-                    Some(Selection::Top { .. }) => Selection::Top { k },
-                    _ => Selection::Sampled { k },
-                });
-            }
-            "draw" => {
-                let k = match rule.select {
-                    Some(Selection::Sampled { k } | Selection::Distinct { k } | Selection::Top { k }) => k,
-                    _ => 1,
-                };
-                rule.select = Some(setting.choose(&[
-                    ("whole", Selection::Whole),
-                    ("sampled", Selection::Sampled { k }),
-                    ("distinct", Selection::Distinct { k }),
-                    ("top", Selection::Top { k }),
-                ])?);
-            }
-            "seat" => {
-                let seats = [("weighted", Seat::Weighted), ("always", Seat::Always), ("never", Seat::Never)];
-                rule.classifier = Some(setting.choose(&seats)?);
-            }
-            "vote" => {
-                rule.vote = Some(setting.choose(&[
-                    ("majority", VoteRule::Majority),
-                    ("weighted", VoteRule::Weighted),
-                    ("scaled-mean", VoteRule::ScaledMean),
-                ])?);
-            }
-            "tie" => {
-                rule.tie = Some(setting.choose(&[
-                    ("lowest", TieBreak::Lowest),
-                    ("random", TieBreak::Random),
-                    ("classifier", TieBreak::Classifier),
-                ])?);
-            }
-            "absent" => {
-                rule.absent = setting.choose(&[("unavailable", Absent::Unavailable), ("silent", Absent::Silent)])?;
-            }
-            _ => {
-                self.features = Some(setting.choose(&[
-                    ("ngrams", FeatureKind::Ngrams),
-                    ("svd", FeatureKind::Svd),
-                    ("vectors", FeatureKind::Vectors),
-                    ("numeric", FeatureKind::Numeric),
-                ])?);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// One `key=value` of a method.
-#[derive(Debug, Clone, Copy)]
-struct Setting<'a> {
-    method: &'a str,
-    key: &'a str,
-    value: &'a str,
-}
-
-impl Setting<'_> {
-    fn wrong(&self, expected: &str) -> MethodError {
-        MethodError::Value {
-            method: self.method.to_owned(),
-            key: self.key.to_owned(),
-            value: self.value.to_owned(),
-            expected: expected.to_owned(),
-        }
-    }
-
-    fn count(&self) -> Result<usize, MethodError> {
-        self.value.parse().map_err(|_| self.wrong("a whole number"))
-    }
-
-    fn number(&self) -> Result<f64, MethodError> {
-        let number = self.value.parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| self.wrong("a finite number"))
-    }
-
-    fn choose<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, MethodError> {
-        let names = || choices.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let found = choices.iter().find(|(name, _)| *name == self.value);
-        found.map(|(_, choice)| *choice).ok_or_else(|| self.wrong(&format!("one of {}", names())))
-    }
-
-    /// Widths such as `128-32`, or `none`.
-    fn widths(&self) -> Result<Vec<usize>, MethodError> {
-        if self.value == "none" {
-            return Ok(Vec::new());
-        }
-        let widths: Result<Vec<usize>, _> = self.value.split('-').map(str::parse).collect();
-        widths.map_err(|_| self.wrong("`none` or layer widths such as 128-32"))
-    }
-
-    /// Changes a training by one of its settings; `false` if this is none of them.
-    fn set_training(&self, training: &mut Training) -> Result<bool, MethodError> {
-        match self.key {
-            "steps" => training.steps = self.count()?,
-            "batch" => {
-                training.batches = match self.value {
-                    "full" => Batches::Full,
-                    _ => Batches::PerStep { size: self.count()? },
-                }
-            }
-            "rate" => {
-                let rate = self.number()?;
-                training.optimiser = match training.optimiser {
-                    Optimiser::Adam { decay, .. } => Optimiser::Adam { rate, decay },
-                    Optimiser::Sgd { momentum, decay, .. } => Optimiser::Sgd { rate, momentum, decay },
-                }
-            }
-            "optimiser" => {
-                let (Optimiser::Sgd { rate, .. } | Optimiser::Adam { rate, .. }) = training.optimiser;
-                training.optimiser =
-                    self.choose(&[("sgd", Optimiser::sgd(rate)), ("adam", Optimiser::adam(rate.min(0.003)))])?;
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-}
-
-fn set_joint(joint: &mut Joint, setting: Setting<'_>) -> Result<(), MethodError> {
-    if setting.set_training(&mut joint.training)? {
-        return Ok(());
-    }
-    match setting.key {
-        "form" => {
-            joint.form =
-                setting.choose(&[("auto", None), ("binary", Some(Form::Binary)), ("classes", Some(Form::Classes))])?;
-        }
-        "dropout" => joint.dropout = setting.number()?,
-        "lambda" => joint.lambda = setting.number()?,
-        "cost-scope" => {
-            joint.cost_scope =
-                setting.choose(&[("answered", CostScope::Answered), ("everyone", CostScope::Everyone)])?;
-        }
-        "hidden" => {
-            joint.classifier_hidden = setting.widths()?;
-            joint.deferrer_hidden.clone_from(&joint.classifier_hidden);
-        }
-        "classifier-hidden" => joint.classifier_hidden = setting.widths()?,
-        "deferrer-hidden" => joint.deferrer_hidden = setting.widths()?,
-        "link" => joint.link = setting.choose(&[("sigmoid", Link::Sigmoid), ("projected", Link::Projected)])?,
-        "bias" => joint.deferrer_bias = setting.number()?,
-        "gradient" => {
-            let kinds = [("joint", ClassifierGradient::Joint), ("detached", ClassifierGradient::Detached)];
-            joint.classifier_gradient = setting.choose(&kinds)?;
-        }
-        "alpha" => joint.schedule = schedule(setting)?,
-        "precision" => joint.precision = setting.choose(&[("f32", Precision::F32), ("f64", Precision::F64)])?,
-        _ => joint.balance = Some(setting.value.to_owned()).filter(|name| name != "none"),
-    }
-    Ok(())
-}
-
-/// `head-start`, `where-wrong`, or the two constants such as `0/1`.
-fn schedule(setting: Setting<'_>) -> Result<Schedule, MethodError> {
-    let expected = "head-start, where-wrong, or alpha1/alpha2 such as 0/1";
-    match setting.value {
-        "head-start" => Ok(Schedule::default()),
-        "where-wrong" => Ok(Schedule::WhereWrong),
-        constants => {
-            let parts = constants.split_once('/').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-            let (classifier, system) = parts.ok_or_else(|| setting.wrong(expected))?;
-            Ok(Schedule::Constant { classifier, system })
-        }
-    }
-}
-
-fn set_classifier(classifier: &mut Classifier, setting: Setting<'_>) -> Result<(), MethodError> {
-    let plain_network = || Classifier::network(&[128, 32], 1000, 200, 0.3);
-    match (setting.key, &mut *classifier) {
-        ("model", _) => {
-            *classifier = match setting.value {
-                "logistic" => Classifier::default(),
-                "network" => plain_network(),
-                "small-network" => Classifier::published(),
-                _ => return Err(setting.wrong("one of logistic, network, small-network")),
-            };
-            Ok(())
-        }
-        ("strength", _) => {
-            *classifier = Classifier::Logistic(Logistic { strength: setting.number()?, ..Logistic::default() });
-            Ok(())
-        }
-        ("hidden", Classifier::SmallNetwork { hidden, .. } | Classifier::Network { hidden, .. }) => {
-            *hidden = setting.widths()?;
-            Ok(())
-        }
-        ("precision", Classifier::Network { precision, .. }) => {
-            *precision = setting.choose(&[("f32", Precision::F32), ("f64", Precision::F64)])?;
-            Ok(())
-        }
-        (_, Classifier::Network { training, .. }) => setting.set_training(training).map(|_| ()),
-        // How a network is trained says nothing about the other models: settings for all methods pass them by.
-        _ => Ok(()),
     }
 }
 

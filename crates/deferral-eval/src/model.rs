@@ -211,20 +211,11 @@ impl Model {
                 probabilities: verdicts.probabilities.column(case).to_vec(),
                 propensities: people.iter().map(|expert| propensity(&outcome.asked, *expert)).collect(),
                 label: known.then(|| self.labels.show(outcome.verdict.label.index()).to_owned()),
-                reason: self.reason(outcome, people),
+                reason: reason(outcome, people),
                 policy: digest.to_owned(),
             }
         };
         verdicts.outcomes.iter().enumerate().map(row).collect()
-    }
-
-    fn reason(&self, outcome: &Outcome, people: &[ExpertId]) -> String {
-        let sure = outcome.verdict.confidence;
-        match (people.len(), outcome.labels_used) {
-            (0, _) => format!("model alone, {sure:.2} sure"),
-            (asked, 0) => format!("ask {asked} by weight"),
-            (asked, answered) => format!("{answered} of {asked} asked answered, {sure:.2} of the weight agrees"),
-        }
     }
 
     /// Writes the model as an artifact.
@@ -249,6 +240,16 @@ impl Model {
     /// If the model cannot be encoded.
     pub fn digest(&self) -> Result<String, EvalError> {
         Ok(artifact::fingerprint(KIND, self)?)
+    }
+}
+
+/// Why a case went this way, in a few words.
+fn reason(outcome: &Outcome, people: &[ExpertId]) -> String {
+    let sure = outcome.verdict.confidence;
+    match (people.len(), outcome.labels_used) {
+        (0, _) => format!("model alone, {sure:.2} sure"),
+        (asked, 0) => format!("ask {asked} by weight"),
+        (asked, answered) => format!("{answered} of {asked} asked answered, {sure:.2} of the weight agrees"),
     }
 }
 

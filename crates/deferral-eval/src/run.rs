@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deferral_core::{
     CaseId, CaseWeights, Cases, Context, Dataset, ExpertId, Features, Label, Learner, Policy, Probabilities, Recorded,
-    Silent, Split, Stream, Weights, consult,
+    Silent, Split, Stream, Weights, argmax, consult,
 };
 use deferral_data::Records;
 use rayon::prelude::*;
@@ -175,7 +175,8 @@ impl<'a> Bench<'a> {
         let prices = self.records.prices.as_deref();
         let outcomes = consult(0..test.n(), beliefs, &committee, &mut source, prices, &stream)?;
         let gold = known_labels(test.cases());
-        let mut record = Record::new(at, job, test.n(), self.groups(test)?.map_or(0, |g| g.len()), test.m());
+        let mut record =
+            Record::new(at, job, test.n(), self.groups(test)?.map_or(0, deferral_core::GroupAttribute::len), test.m());
         for (case, outcome) in outcomes.iter().enumerate() {
             let right = outcome.verdict.label == gold[case];
             let group = self.groups(test)?.map(|g| g.of_case[case]);
@@ -194,7 +195,7 @@ impl<'a> Bench<'a> {
                     labels_used: outcome.labels_used as u32,
                 })
                 .collect();
-            record.experts = expert_records(test, &gold, &fitted.weights);
+            record.experts = expert_records(test, &gold, fitted);
         }
         Ok(record)
     }
@@ -210,16 +211,22 @@ fn known_labels(cases: &Cases) -> Vec<Label> {
 }
 
 /// How much each expert was trusted and how good they were, on the test cases.
-fn expert_records(test: &Dataset, gold: &[Label], weights: &Weights) -> Vec<ExpertRecord> {
+fn expert_records(test: &Dataset, gold: &[Label], fitted: &Fitted<'_>) -> Vec<ExpertRecord> {
     let n = test.n().max(1) as f64;
     (0..=test.m())
         .map(|expert| {
-            let of_expert = weights.iter().map(|column| column[expert]);
+            let of_expert = fitted.weights.iter().map(|column| column[expert]);
             let mean = of_expert.clone().sum::<f64>() / n;
             let variance = of_expert.map(|w| (w - mean) * (w - mean)).sum::<f64>() / n;
-            let row = test.decisions().of_expert(ExpertId::at(expert));
-            let right = row.iter().filter(|(case, label): &(CaseId, Label)| gold[case.index()] == *label).count();
-            ExpertRecord { weight: mean, weight_sd: variance.sqrt(), answered: row.len(), right }
+            let (answered, right) = if expert == test.m() {
+                let right = fitted.probabilities.iter().zip(gold).filter(|(p, y)| argmax(p) == y.index()).count();
+                (test.n(), right)
+            } else {
+                let row = test.decisions().of_expert(ExpertId::at(expert));
+                let right = row.iter().filter(|(case, label): &(CaseId, Label)| gold[case.index()] == *label).count();
+                (row.len(), right)
+            };
+            ExpertRecord { weight: mean, weight_sd: variance.sqrt(), answered, right }
         })
         .collect()
 }

@@ -11,6 +11,16 @@ use tempfile::TempDir;
 /// A folder in which the program runs, so that messages name files without a folder.
 pub(crate) struct Desk(TempDir);
 
+/// A table of `n` rows under a header.
+pub(crate) fn table(header: &str, n: usize, row: impl Fn(usize) -> String) -> String {
+    let mut table = format!("{header}\n");
+    for at in 0..n {
+        table += &row(at);
+        table.push('\n');
+    }
+    table
+}
+
 /// What a run came to.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -35,18 +45,19 @@ impl Desk {
     /// A folder with a small table of cases (`cases.csv`: two numbers, a text, a group, a label) and the decisions of
     /// three people about them (`labels.csv`).
     pub(crate) fn with_cases() -> Self {
-        let (mut cases, mut labels) = ("task,a,b,text,group,label\n".to_owned(), "task,worker,label\n".to_owned());
-        for case in 0..24 {
-            let (yes, group) = (case * 7 % 3 == 0, ["north", "south"][case % 2]);
+        let is_yes = |case: usize| case * 7 % 3 == 0;
+        let case = |case: usize| {
+            let (yes, group) = (is_yes(case), ["north", "south"][case % 2]);
             let (a, text) = if yes { (2.5, "surely yes") } else { (-1.0, "rather no") };
-            cases += &format!("t{case},{},{},{text},{group},{}\n", a + case as f64 / 50.0, case % 5, u8::from(yes));
-            for (worker, wrong) in [("ann", 5), ("bob", 4), ("cyd", 3)] {
-                labels += &format!("t{case},{worker},{}\n", u8::from(yes != (case % wrong == 1)));
-            }
-        }
+            format!("t{case},{},{},{text},{group},{}", a + case as f64 / 50.0, case % 5, u8::from(yes))
+        };
+        let label = |at: usize| {
+            let (case, (worker, wrong)) = (at / 3, [("ann", 5), ("bob", 4), ("cyd", 3)][at % 3]);
+            format!("t{case},{worker},{}", u8::from(is_yes(case) != (case % wrong == 1)))
+        };
         let desk = Self::new();
-        desk.write("cases.csv", cases);
-        desk.write("labels.csv", labels);
+        desk.write("cases.csv", table("task,a,b,text,group,label", 24, case));
+        desk.write("labels.csv", table("task,worker,label", 72, label));
         desk
     }
 
