@@ -1,7 +1,7 @@
 //! One joint training beside the machine's own matrix products of the same shapes, and batch decisions.
 //!
 //! `cargo bench -p benches --bench joint` prints both times; their ratio is how far the training is from the limit.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::hint::black_box;
 use std::time::Instant;

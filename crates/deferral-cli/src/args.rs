@@ -24,6 +24,15 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The most of anything that is generated or repeated, so that a slip of the finger gives a message and does not run
+/// out of memory.
+const MOST: usize = 10_000_000;
+
+fn amount(text: &str) -> Result<usize, String> {
+    let amount = text.parse().ok().filter(|amount| *amount <= MOST);
+    amount.ok_or_else(|| format!("must be a whole number up to {MOST}"))
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything once on a generated moderation desk: compare methods, write a report, decide new cases
@@ -163,7 +172,7 @@ pub(crate) struct Quickstart {
     #[arg(long, default_value = "deferral-report.html", value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Posts to generate
-    #[arg(long, default_value_t = 1200, value_name = "N")]
+    #[arg(long, value_parser = amount, default_value_t = 1200, value_name = "N")]
     pub(crate) cases: usize,
     /// Classes: 2 or 3
     #[arg(long, default_value_t = 2, value_name = "K")]
@@ -248,7 +257,7 @@ pub(crate) struct Compare {
     #[arg(long, default_value_t = 0.2, value_name = "SHARE")]
     pub(crate) test_share: f64,
     /// Repetitions, each with other draws
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, value_parser = amount, default_value_t = 1, value_name = "N")]
     pub(crate) repetitions: usize,
     #[command(flatten)]
     pub(crate) panel: PanelArgs,
@@ -265,10 +274,10 @@ pub(crate) struct PanelArgs {
     #[arg(long, value_name = "GROUP")]
     pub(crate) biased_against: Option<String>,
     /// How many are biased against it
-    #[arg(long, default_value_t = 15, value_name = "N")]
+    #[arg(long, value_parser = amount, default_value_t = 15, value_name = "N")]
     pub(crate) biased: usize,
     /// How many are biased the other way round
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, value_parser = amount, default_value_t = 5, value_name = "N")]
     pub(crate) flipped: usize,
 }
 
@@ -316,10 +325,10 @@ pub(crate) enum SimulateWhat {
     #[command(after_help = "Example:\n  deferral simulate moderation --cases-out posts.csv --decisions-out labels.csv")]
     Moderation {
         /// Posts
-        #[arg(long, default_value_t = 1200, value_name = "N")]
+        #[arg(long, value_parser = amount, default_value_t = 1200, value_name = "N")]
         cases: usize,
         /// Moderators
-        #[arg(long, default_value_t = 24, value_name = "M")]
+        #[arg(long, value_parser = amount, default_value_t = 24, value_name = "M")]
         experts: usize,
         /// Classes: 2 or 3
         #[arg(long, default_value_t = 2, value_name = "K")]
@@ -331,7 +340,7 @@ pub(crate) enum SimulateWhat {
     #[command(after_help = "Example:\n  deferral simulate clusters --cases-out points.csv --decisions-out labels.csv")]
     Clusters {
         /// Points
-        #[arg(long, default_value_t = 1000, value_name = "N")]
+        #[arg(long, value_parser = amount, default_value_t = 1000, value_name = "N")]
         cases: usize,
         #[command(flatten)]
         out: SimulateOut,

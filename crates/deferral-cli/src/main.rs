@@ -16,6 +16,9 @@ use crate::args::{Cli, Command};
 use crate::commands::{Globals, audit, compare, decide, evaluate, fit, methods, quickstart, simulate};
 use crate::failure::Failure;
 
+/// More than any machine has, and few enough to start.
+const MOST_THREADS: usize = 1024;
+
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -29,8 +32,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     if let Some(threads) = cli.threads {
-        if threads == 0 {
-            return Err(Failure::usage("--threads is 0, but must be 1 or more"));
+        if !(1..=MOST_THREADS).contains(&threads) {
+            return Err(Failure::usage(format!("--threads is {threads}, but must be from 1 to {MOST_THREADS}")));
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         pool.map_err(|error| Failure::Other(error.into()))?;

@@ -459,7 +459,7 @@ fn methods_and_settings() {
     }
     refuse("--method joint:tie=coin", &["method `joint`: tie=coin must be one of lowest, random, classifier"]);
     refuse("--method joint:alpha=1", &["method `joint`: alpha=1 must be head-start, where-wrong, or alpha1/alpha2"]);
-    refuse("--method joint:hidden=4-x", &["hidden=4-x must be `none` or layer widths such as 128-32"]);
+    refuse("--method joint:hidden=4-x", &["hidden=4-x must be `none` or layer widths up to 10000 such as 128-32"]);
     refuse("--method joint:hidden=0", &["the width of a layer is 0, but must be 1 or more"]);
     refuse("--method joint:steps=0", &["the number of steps is 0, but must be 1 or more"]);
     refuse("--method joint:batch=0", &["the batch size is 0, but must be 1 or more"]);
@@ -537,6 +537,33 @@ fn unknown_groups() {
 }
 
 #[test]
+fn a_number_with_too_many_digits_is_no_panic() {
+    let desk = Desk::with_cases();
+    let most = usize::MAX;
+    let amount = [&format!("invalid value '{most}'")[..], "must be a whole number up to 10000000"];
+    let files = "--cases-out a.csv --decisions-out b.csv";
+    let experts = "simulate experts --cases cases.csv --group group --biased-against north --decisions-out e.csv";
+    for line in [
+        format!("simulate moderation --cases {most} {files}"),
+        format!("simulate moderation --experts {most} {files}"),
+        format!("simulate clusters --cases {most} {files}"),
+        format!("{experts} --biased {most}"),
+        format!("{experts} --flipped {most}"),
+        format!("{COMPARE} --repetitions {most}"),
+        format!("quickstart --cases {most}"),
+    ] {
+        desk.refuses(&line, &amount);
+    }
+    desk.refuses(&format!("methods --threads {most}"), &["but must be from 1 to 1024"]);
+    desk.refuses(&format!("{COMPARE} --method joint:hidden={most}"), &["layer widths up to 10000"]);
+    desk.refuses(&format!("{COMPARE} --method joint:k={most}"), &["but must be between 1 and the 4 voters"]);
+    // These mean `all there are`.
+    desk.ok(&format!("{COMPARE} --method joint:steps=2,hidden=4,batch={most} --dim {most}"));
+    desk.ok(&format!("{AUDIT} --experts {most}"));
+    desk.ok(&format!("{experts} --labels-per-case {most}"));
+}
+
+#[test]
 fn simulated_panels() {
     let desk = Desk::with_cases();
     let parts = ["attribute group has no group `west`; known: north, south"];
@@ -547,6 +574,9 @@ fn simulated_panels() {
     desk.refuses(&format!("{experts} --group group"), &["name the disadvantaged group with --biased-against GROUP"]);
     let parts = ["cases.csv, column `gruop`: there is no such column for the role group"];
     desk.refuses(&format!("{experts} --group gruop --biased-against north"), &parts);
+    let nobody = ["nobody would decide anything; raise --biased, --flipped or --labels-per-case"];
+    desk.refuses(&format!("{experts} --group group --biased-against north --biased 0 --flipped 0"), &nobody);
+    desk.refuses(&format!("{experts} --group group --biased-against north --labels-per-case 0"), &nobody);
     desk.write("cases.csv", "task,group,label\nt0,north,1\nt1,south,\nt2,south,0\n");
     let parts = ["case t1 has no label; simulated experts need the truth of every case"];
     desk.refuses(&format!("{experts} --group group --biased-against north"), &parts);
@@ -637,8 +667,9 @@ fn costs() {
 #[test]
 fn words_that_the_command_line_does_not_know() {
     let desk = Desk::with_cases();
-    desk.refuses("--threads 0 methods", &["--threads is 0, but must be 1 or more"]);
-    desk.refuses(&format!("{COMPARE} --threads 0 --out a.csv"), &["--threads is 0, but must be 1 or more"]);
+    desk.refuses("--threads 0 methods", &["--threads is 0, but must be from 1 to 1024"]);
+    desk.refuses(&format!("{COMPARE} --threads 0 --out a.csv"), &["--threads is 0, but must be from 1 to 1024"]);
+    desk.refuses("methods --threads 99999", &["--threads is 99999, but must be from 1 to 1024"]);
     desk.refuses("methods --threads many", &["invalid value 'many' for '--threads <N>'"]);
     desk.refuses("methods --seed -1", &["'-1'"]);
     desk.refuses("fit --cases cases.csv", &["--out <FILE>"]);

@@ -271,6 +271,7 @@ impl Method {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use deferral_losses::Schedule;
 
     fn parse(text: &str) -> Result<Method, MethodError> {
         Method::parse(text, &[("steps".into(), "7".into())], Some("dialect"))

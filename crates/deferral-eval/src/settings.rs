@@ -31,6 +31,8 @@ const JOINT_KEYS: &[&str] = &[
     "precision",
     "balance",
 ];
+/// The widest layer that can be asked for: two of them make a network of 400 MB.
+const MOST_WIDTH: usize = 10_000;
 /// Settings of a classifier.
 const CLASSIFIER_KEYS: &[&str] = &["model", "strength", "hidden", "steps", "batch", "rate", "optimiser", "precision"];
 
@@ -171,8 +173,9 @@ impl Setting<'_> {
         if self.value == "none" {
             return Ok(Vec::new());
         }
-        let widths: Result<Vec<usize>, _> = self.value.split('-').map(str::parse).collect();
-        widths.map_err(|_| self.wrong("`none` or layer widths such as 128-32"))
+        let width = |text: &str| text.parse().ok().filter(|width| *width <= MOST_WIDTH);
+        let widths: Option<Vec<usize>> = self.value.split('-').map(width).collect();
+        widths.ok_or_else(|| self.wrong(&format!("`none` or layer widths up to {MOST_WIDTH} such as 128-32")))
     }
 
     /// Changes a training by one of its settings; `false` if this is none of them.

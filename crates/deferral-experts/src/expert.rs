@@ -1,10 +1,10 @@
 //! A simulated person, and a panel of them that answers every case.
 
-use deferral_core::{CaseId, Cases, Decisions, DecisionsBuilder, ExpertId, Features, GroupAttribute, GroupId};
-use deferral_core::{Label, Stream};
+use deferral_core::{CaseId, Cases, Decisions, DecisionsBuilder, ExpertId, GroupId, Label, Stream};
 use rand::{Rng, RngExt};
 
 use crate::error::ExpertError;
+use crate::simulated::SimulatedVotes;
 
 /// What an expert sees of a case.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,55 +69,16 @@ pub fn panel(
     attribute: Option<&str>,
     stream: &Stream,
 ) -> Result<Decisions, ExpertError> {
-    let seats = seats(experts, cases, attribute, &stream.child("panel"))?;
-    let mut features = vec![0.0; cases.dim()];
+    let mut panel = SimulatedVotes::new(experts, cases, attribute, stream)?;
     let mut decisions = DecisionsBuilder::new();
-    for (at, truth) in cases.labels().iter().enumerate() {
-        let truth = truth.ok_or_else(|| ExpertError::MissingTruth { case: cases.ids().show(at).to_owned() })?;
-        write_features(cases.features(), at, &mut features);
-        let case = CaseId::at(at);
-        for (j, seat) in seats.iter().enumerate() {
-            let view = CaseView { case, features: &features, group: seat.attribute.map(|a| a.of_case[at]) };
-            if let Some(label) = seat.expert.decide(view, truth, &mut seat.draws.at(at)) {
-                decisions.push(case, ExpertId::at(j), label);
+    for case in (0..cases.n()).map(CaseId::at) {
+        for expert in (0..experts.len()).map(ExpertId::at) {
+            if let Some(label) = panel.answer(case, expert) {
+                decisions.push(case, expert, label);
             }
         }
     }
     Ok(decisions.build(cases.n(), experts.len())?)
-}
-
-/// An expert with what it sees and where its draws come from.
-struct Seat<'a> {
-    expert: &'a dyn Expert,
-    attribute: Option<&'a GroupAttribute>,
-    draws: Stream,
-}
-
-fn seats<'a>(
-    experts: &'a [Box<dyn Expert>],
-    cases: &'a Cases,
-    attribute: Option<&str>,
-    stream: &Stream,
-) -> Result<Vec<Seat<'a>>, ExpertError> {
-    let attributes = experts.iter().map(|expert| match expert.needs_group().or(attribute) {
-        Some(name) => cases.group(name).map(Some),
-        None => Ok(None),
-    });
-    let seats = experts.iter().zip(attributes).enumerate();
-    seats.map(|(j, (expert, attribute))| Ok(Seat { expert, attribute: attribute?, draws: stream.nth(j) })).collect()
-}
-
-/// Writes the features of case `at` into `column`, which holds d numbers.
-fn write_features(features: &Features, at: usize, column: &mut [f64]) {
-    match features {
-        Features::Dense(columns) => column.copy_from_slice(columns.column(at)),
-        Features::Sparse(sparse) => {
-            column.fill(0.0);
-            for &(feature, value) in sparse.case(at) {
-                column[feature as usize] = f64::from(value);
-            }
-        }
-    }
 }
 
 /// `truth` with probability `accuracy`, else one of the other `classes` labels, each as likely.
@@ -134,7 +95,7 @@ fn wrong_label(truth: Label, classes: usize, rng: &mut dyn Rng) -> Label {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deferral_core::{Columns, Names, SparseFeatures};
+    use deferral_core::{Columns, Features, Names, SparseFeatures};
 
     /// Answers with the integer part of the first feature.
     struct Reader;

@@ -1,7 +1,7 @@
 //! Simulated experts, synthetic cases and the embedded example of `deferral`.
 //!
 //! An [`Expert`] answers one case, given its truth; a [`panel`] lets many of them answer all cases, every answer drawn
-//! from a stream of its own. There are experts with a skill for each group ([`SkilledExpert`]), drawn at random by
+//! from a stream of its own; [`SimulatedVotes`] lets them answer only when asked. There are experts with a skill for each group ([`SkilledExpert`]), drawn at random by
 //! [`BiasedPanel`] or built as a [`Specialist`], and experts with a confusion matrix ([`ConfusionExpert`]). Answers go
 //! missing by [`MissingAtRandom`], [`AttendingByGroup`], [`thin`] and [`cap`]. [`ThreeClusters`] and [`Moderation`]
 //! generate whole data sets.
@@ -28,6 +28,7 @@ mod confusion;
 mod error;
 mod expert;
 mod moderation;
+mod simulated;
 mod skill;
 mod specialist;
 
@@ -38,5 +39,6 @@ pub use confusion::{Confusion, ConfusionExpert};
 pub use error::ExpertError;
 pub use expert::{CaseView, Expert, boxed, panel};
 pub use moderation::{GeneratedCases, Moderation};
+pub use simulated::SimulatedVotes;
 pub use skill::SkilledExpert;
 pub use specialist::Specialist;

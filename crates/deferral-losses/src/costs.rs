@@ -52,6 +52,15 @@ impl ExpertCosts {
         self.experts
     }
 
+    /// Checks the shape against the numbers of experts and cases.
+    pub(crate) fn check(&self, experts: usize, cases: usize) -> Result<(), ParameterError> {
+        let expected = format!("one for each of the {experts} experts");
+        ParameterError::check(self.experts == experts, "the number of expert costs", self.experts, &expected)?;
+        let columns = self.scaled.n();
+        let expected = format!("1, or one for each of the {cases} cases");
+        ParameterError::check(columns == 1 || columns == cases, "the number of columns of costs", columns, &expected)
+    }
+
     pub(crate) fn scope(&self) -> CostScope {
         self.scope
     }

@@ -126,6 +126,49 @@ impl Joint {
         self.form.unwrap_or(if complete { Form::Binary } else { Form::Classes })
     }
 
+    /// Fits as [`Learner::fit`] does, with the given expert costs, which may differ from case to case, in place of
+    /// [`Joint::lambda`] and [`Joint::expert_costs`].
+    ///
+    /// # Errors
+    /// As [`Learner::fit`], and if the costs are not of as many experts and, when by case, of as many cases.
+    pub fn fit_with_costs(
+        &self,
+        data: &Dataset,
+        weights: &CaseWeights,
+        costs: &ExpertCosts,
+        ctx: &mut Context<'_>,
+    ) -> Result<JointPolicy, FitError> {
+        costs.check(data.m(), data.n())?;
+        self.fit_any(data, weights, Some(costs), ctx)
+    }
+
+    fn fit_any(
+        &self,
+        data: &Dataset,
+        weights: &CaseWeights,
+        costs: Option<&ExpertCosts>,
+        ctx: &mut Context<'_>,
+    ) -> Result<JointPolicy, FitError> {
+        self.check(data)?;
+        let balanced = self.balance.as_deref().map(|name| balanced(data, weights, name)).transpose()?;
+        let weights = balanced.as_ref().unwrap_or(weights);
+        let own = self.constant_costs(data)?;
+        let costs = costs.or(own.as_ref());
+        let networks = match self.precision {
+            Precision::F32 => Trained::F32(self.train(data, weights, costs, ctx)?),
+            Precision::F64 => Trained::F64(self.train(data, weights, costs, ctx)?),
+        };
+        Ok(JointPolicy { form: self.form_for(data), link: self.link, classes: data.k(), networks })
+    }
+
+    /// The costs that the settings ask for, if any.
+    fn constant_costs(&self, data: &Dataset) -> Result<Option<ExpertCosts>, ParameterError> {
+        let unit = vec![1.0; data.m()];
+        let prices = self.expert_costs.as_deref().unwrap_or(&unit);
+        let costs = ExpertCosts::constant(self.lambda, prices, self.cost_scope)?;
+        Ok((self.lambda > 0.0).then_some(costs))
+    }
+
     fn check(&self, data: &Dataset) -> Result<(), FitError> {
         self.schedule.check()?;
         self.training.check()?;
@@ -146,22 +189,24 @@ impl Joint {
     }
 
     /// The objective on `data`, with what is random in it drawn from `ctx`.
-    fn objective<'a>(&self, data: &'a Dataset, ctx: &Context<'_>) -> Result<JointObjective<'a>, FitError> {
+    fn objective<'a>(
+        &self,
+        data: &'a Dataset,
+        costs: Option<&ExpertCosts>,
+        ctx: &Context<'_>,
+    ) -> Result<JointObjective<'a>, FitError> {
         let (form, classes) = (self.form_for(data), data.k());
         let targets = match &self.error_costs {
             Some(costs) => Targets::costs(classes, costs)?,
             None => Targets::labels(classes),
         };
-        let unit = vec![1.0; data.m()];
-        let prices = self.expert_costs.as_deref().unwrap_or(&unit);
-        let costs = ExpertCosts::constant(self.lambda, prices, self.cost_scope)?;
         let labels = data.gold()?;
         let objective =
             JointObjective::new(form, self.link, self.schedule, labels, Cow::Borrowed(data.decisions()), classes);
         Ok(objective
             .with_gradient(self.classifier_gradient)
             .with_targets(targets)
-            .with_costs((self.lambda > 0.0).then_some(costs))
+            .with_costs(costs.cloned())
             .with_dropout(self.dropout, ctx.stream("dropout").random()))
     }
 
@@ -169,6 +214,7 @@ impl Joint {
         &self,
         data: &Dataset,
         weights: &CaseWeights,
+        costs: Option<&ExpertCosts>,
         ctx: &mut Context<'_>,
     ) -> Result<Networks<S>, FitError> {
         let features = dense(data)?;
@@ -184,7 +230,7 @@ impl Joint {
             Network::new(&deferrer, &mut ctx.stream("deferrer").random())?,
         ];
         let inputs = Inputs::new(features, &networks[0]);
-        let mut objective = self.objective(data, ctx)?;
+        let mut objective = self.objective(data, costs, ctx)?;
         let settings = Training { stopping: None, ..self.training };
         train(&mut networks, &inputs, weights, &mut objective, None, &settings, ctx)?;
         let [classifier, deferrer] = networks;
@@ -200,14 +246,7 @@ impl Learner for Joint {
     type Policy = JointPolicy;
 
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<JointPolicy, FitError> {
-        self.check(data)?;
-        let balanced = self.balance.as_deref().map(|name| balanced(data, weights, name)).transpose()?;
-        let weights = balanced.as_ref().unwrap_or(weights);
-        let networks = match self.precision {
-            Precision::F32 => Trained::F32(self.train(data, weights, ctx)?),
-            Precision::F64 => Trained::F64(self.train(data, weights, ctx)?),
-        };
-        Ok(JointPolicy { form: self.form_for(data), link: self.link, classes: data.k(), networks })
+        self.fit_any(data, weights, None, ctx)
     }
 }
 

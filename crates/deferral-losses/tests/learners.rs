@@ -66,6 +66,27 @@ fn weights_stay_within_bounds_and_policies_survive_a_file() {
 }
 
 #[test]
+fn costs_that_differ_by_case_move_the_weights_of_those_cases() {
+    let data = data(200, 2);
+    let north: Vec<bool> = data.cases().group("region").unwrap().of_case.iter().map(|g| g.0 == 0).collect();
+    let features = Columns::from_values(1, north.iter().map(|n| f64::from(u8::from(*n))).collect());
+    let data = data.with_features(Features::dense(features).unwrap()).unwrap();
+    // Expert 0 is dear in the north only.
+    let costs = north.iter().flat_map(|n| [if *n { 1.0 } else { 0.0 }, 0.0, 0.0, 0.0, 0.0]).collect();
+    let costs = ExpertCosts::by_case(0.5, &Columns::from_values(5, costs), CostScope::Everyone).unwrap();
+    let mut silent = Silent;
+    let mut ctx = Context::new(Stream::new(3), &mut silent);
+    let joint = Joint { training: Training { steps: 300, ..Joint::default().training }, ..quick(Joint::default()) };
+    let policy = joint.fit_with_costs(&data, &CaseWeights::uniform(200), &costs, &mut ctx).unwrap();
+    let weights = policy.weigh(data.cases()).unwrap();
+    let case = |in_north: bool| north.iter().position(|n| *n == in_north).unwrap();
+    assert!(weights.column(case(true))[0] < 0.5 * weights.column(case(false))[0]);
+    let narrow = ExpertCosts::constant(0.5, &[1.0], CostScope::Everyone).unwrap();
+    let message = joint.fit_with_costs(&data, &CaseWeights::uniform(200), &narrow, &mut ctx).unwrap_err().to_string();
+    assert_eq!(message, "the number of expert costs is 1, but must be one for each of the 5 experts");
+}
+
+#[test]
 fn the_form_follows_the_decisions() {
     let incomplete = data(60, 2);
     assert_eq!(Joint::default().form_for(&incomplete), Form::Classes);

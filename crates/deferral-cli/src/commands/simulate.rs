@@ -51,6 +51,10 @@ pub(crate) fn run(args: &Simulate, globals: Globals) -> Result<(), Failure> {
             if let Some(k) = labels_per_case {
                 votes = thin(&votes, *k, &stream.child("thin")).map_err(Failure::input)?;
             }
+            if votes.is_empty() {
+                let message = "nobody would decide anything; raise --biased, --flipped or --labels-per-case";
+                return Err(Failure::usage(message));
+            }
             let table = DecisionTable::new(votes, records.ids.clone(), names, records.label_names)?;
             table.write(decisions_out)?;
             written(&table, &[decisions_out.as_path()])

@@ -45,7 +45,7 @@ impl Desk {
     /// A folder with a small table of cases (`cases.csv`: two numbers, a text, a group, a label) and the decisions of
     /// three people about them (`labels.csv`).
     pub(crate) fn with_cases() -> Self {
-        let is_yes = |case: usize| case * 7 % 3 == 0;
+        let is_yes = |case: usize| case.is_multiple_of(3);
         let case = |case: usize| {
             let (yes, group) = (is_yes(case), ["north", "south"][case % 2]);
             let (a, text) = if yes { (2.5, "surely yes") } else { (-1.0, "rather no") };
