@@ -131,6 +131,7 @@ pub(crate) enum Unknown {
 /// How cases become features.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Features")]
+#[expect(clippy::struct_field_names, reason = "the option is called --features")]
 pub(crate) struct Features {
     /// Features of every method that does not say [default: ngrams for linear models, svd for networks, numeric columns where there is no text]
     #[arg(long, value_enum, value_name = "KIND")]
@@ -320,6 +321,7 @@ pub(crate) struct Simulate {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a run")]
 pub(crate) enum SimulateWhat {
     /// A moderation desk with texts, groups and recorded decisions
     #[command(after_help = "Example:\n  deferral simulate moderation --cases-out posts.csv --decisions-out labels.csv")]
