@@ -204,6 +204,17 @@ impl Method {
     pub fn parse(text: &str, defaults: &[(String, String)], attribute: Option<&str>) -> Result<Self, MethodError> {
         let (name, settings) = text.split_once(':').unwrap_or((text, ""));
         let mut method = Self::named(text, name.trim(), attribute)?;
+        let mut own = Vec::new();
+        for setting in settings.split(',').map(str::trim).filter(|s| !s.is_empty()) {
+            let wrong = || MethodError::Form { method: name.to_owned(), setting: setting.to_owned() };
+            let (key, value) = setting.split_once('=').ok_or_else(wrong)?;
+            own.push((key.trim(), value.trim()));
+        }
+        // Which other settings there are depends on the model, so it is settled first.
+        let (models, others): (Vec<_>, Vec<_>) = own.into_iter().partition(|(key, _)| *key == "model");
+        for (key, value) in models {
+            method.set(key, value)?;
+        }
         for (key, value) in defaults {
             if method.keys().contains(&key.as_str()) {
                 method.set(key, value)?;
@@ -211,10 +222,8 @@ impl Method {
                 return Err(MethodError::NoMethodHas { key: key.clone(), known: all_keys().join(", ") });
             }
         }
-        for setting in settings.split(',').map(str::trim).filter(|s| !s.is_empty()) {
-            let wrong = || MethodError::Form { method: name.to_owned(), setting: setting.to_owned() };
-            let (key, value) = setting.split_once('=').ok_or_else(wrong)?;
-            method.set(key.trim(), value.trim())?;
+        for (key, value) in others {
+            method.set(key, value)?;
         }
         Ok(method)
     }
@@ -298,6 +307,12 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         let message = |text: &str| parse(text).unwrap_err().to_string();
+        assert_eq!(
+            message("classifier:hidden=16"),
+            "method `classifier` has no setting `hidden`; \
+             it has: k, draw, seat, vote, tie, absent, features, model, strength"
+        );
+        assert!(parse("classifier:hidden=16,steps=30,model=network").is_ok());
         assert!(message("jont").starts_with("there is no method `jont`; known: majority, best-expert"));
         assert_eq!(message("joint:k"), "method `joint`: `k` is not of the form key=value");
         assert_eq!(message("joint:k=many"), "method `joint`: k=many must be a whole number");

@@ -33,13 +33,16 @@ const JOINT_KEYS: &[&str] = &[
 ];
 /// The widest layer that can be asked for: two of them make a network of 400 MB.
 const MOST_WIDTH: usize = 10_000;
-/// Settings of a classifier.
-const CLASSIFIER_KEYS: &[&str] = &["model", "strength", "hidden", "steps", "batch", "rate", "optimiser", "precision"];
+/// Settings of a classifier that is a logistic model.
+const LOGISTIC_KEYS: &[&str] = &["model", "strength"];
+/// Settings of a classifier that is a small network.
+const SMALL_NETWORK_KEYS: &[&str] = &["model", "hidden"];
+/// Settings of a classifier that is a network.
+const NETWORK_KEYS: &[&str] = &["model", "hidden", "steps", "batch", "rate", "optimiser", "precision"];
 
 /// Every setting that a method may have, each once.
 pub(crate) fn all_keys() -> Vec<&'static str> {
-    let own = CLASSIFIER_KEYS.iter().filter(|key| !JOINT_KEYS.contains(key));
-    RULE_KEYS.iter().chain(JOINT_KEYS).chain(own).copied().collect()
+    RULE_KEYS.iter().chain(JOINT_KEYS).chain(LOGISTIC_KEYS).copied().collect()
 }
 
 impl Method {
@@ -47,9 +50,13 @@ impl Method {
     pub(crate) fn keys(&self) -> Vec<&'static str> {
         let own = match &self.learner {
             AnyLearner::Joint(_) => JOINT_KEYS,
-            AnyLearner::Classifier(_) | AnyLearner::RandomCommittee(_) | AnyLearner::FairCommittee(_) => {
-                CLASSIFIER_KEYS
-            }
+            AnyLearner::Classifier(classifier)
+            | AnyLearner::RandomCommittee(RandomCommittee { classifier })
+            | AnyLearner::FairCommittee(FairCommittee { classifier, .. }) => match classifier {
+                Classifier::Logistic(_) => LOGISTIC_KEYS,
+                Classifier::SmallNetwork { .. } => SMALL_NETWORK_KEYS,
+                Classifier::Network { .. } => NETWORK_KEYS,
+            },
             AnyLearner::Everyone(_) | AnyLearner::BestExpert(_) => &[],
         };
         RULE_KEYS.iter().chain(own).copied().collect()
@@ -254,32 +261,28 @@ fn schedule(setting: Setting<'_>) -> Result<Schedule, MethodError> {
     }
 }
 
+/// Changes a classifier by one of the settings that its model has.
 fn set_classifier(classifier: &mut Classifier, setting: Setting<'_>) -> Result<(), MethodError> {
-    let plain_network = || Classifier::network(&[128, 32], 1000, 200, 0.3);
     match (setting.key, &mut *classifier) {
         ("model", _) => {
             *classifier = match setting.value {
                 "logistic" => Classifier::default(),
-                "network" => plain_network(),
+                "network" => Classifier::network(&[128, 32], 1000, 200, 0.3),
                 "small-network" => Classifier::published(),
                 _ => return Err(setting.wrong("one of logistic, network, small-network")),
             };
-            Ok(())
-        }
-        ("strength", _) => {
-            *classifier = Classifier::Logistic(Logistic { strength: setting.number()?, ..Logistic::default() });
-            Ok(())
         }
         ("hidden", Classifier::SmallNetwork { hidden, .. } | Classifier::Network { hidden, .. }) => {
             *hidden = setting.widths()?;
-            Ok(())
         }
         ("precision", Classifier::Network { precision, .. }) => {
             *precision = setting.choose(&[("f32", Precision::F32), ("f64", Precision::F64)])?;
-            Ok(())
         }
-        (_, Classifier::Network { training, .. }) => setting.set_training(training).map(|_| ()),
-        // How a network is trained says nothing about the other models: settings for all methods pass them by.
-        _ => Ok(()),
+        (_, Classifier::Network { training, .. }) => {
+            setting.set_training(training)?;
+        }
+        (_, Classifier::Logistic(logistic)) => *logistic = Logistic { strength: setting.number()?, ..*logistic },
+        (_, Classifier::SmallNetwork { .. }) => {}
     }
+    Ok(())
 }

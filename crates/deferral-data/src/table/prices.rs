@@ -27,14 +27,22 @@ pub fn read_prices(path: &Path) -> Result<Vec<(String, f64)>, TableError> {
     let Some(cost) = source.columns().iter().position(|name| name == "cost") else {
         return Err(TableError::NoPrices { place: Place::file(path).into(), present: source.present() });
     };
-    let mut prices = Vec::new();
+    let mut prices: Vec<(String, f64)> = Vec::new();
+    let mut listed = std::collections::HashSet::new();
     while source.advance()? {
         let (Some(name), Some(cell)) = (source.raw(worker), source.raw(cost).filter(|cell| !cell.trim().is_empty()))
         else {
             continue;
         };
         match cell.trim().parse::<f64>() {
-            Ok(price) if price.is_finite() && price >= 0.0 => prices.push((name.trim().to_owned(), price)),
+            Ok(price) if price.is_finite() && price >= 0.0 => {
+                let name = name.trim().to_owned();
+                if !listed.insert(name.clone()) {
+                    let expected = "a new name (this worker is listed twice)";
+                    return Err(TableError::BadCell { place: source.place(worker).into(), value: name, expected });
+                }
+                prices.push((name, price));
+            }
             _ => {
                 let place = source.place(cost).into();
                 return Err(TableError::BadCell { place, value: cell.to_owned(), expected: "a number from 0 on" });
@@ -59,6 +67,10 @@ mod tests {
         assert_eq!(
             message("worker,cost\nann,1\nbob,-2\n"),
             "experts.csv, row 3, column `cost`: `-2` is not a number from 0 on; correct the cell"
+        );
+        assert_eq!(
+            message("worker,cost\nann,1\nann,2\n"),
+            "experts.csv, row 3, column `worker`: `ann` is not a new name (this worker is listed twice); correct the cell"
         );
         assert!(message("worker,price\nann,1\n").starts_with("experts.csv: no column `cost`; present are"));
     }

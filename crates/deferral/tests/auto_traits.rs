@@ -1,0 +1,38 @@
+//! The main types can be sent to threads, shared between them, printed and copied.
+
+use std::fmt::Debug;
+
+use deferral::{core, data, eval, experts, losses, metrics, models};
+
+fn thread_safe<T: Send + Sync + Debug>() {}
+fn copyable<T: Send + Sync + Debug + Clone>() {}
+
+#[test]
+fn main_types_have_the_usual_traits() {
+    copyable::<core::Dataset>();
+    copyable::<core::Decisions>();
+    copyable::<core::Committee>();
+    copyable::<core::Outcome>();
+    copyable::<core::Stream>();
+    thread_safe::<core::FitError>();
+    copyable::<data::Records>();
+    copyable::<data::Featuriser>();
+    copyable::<data::DialectModel>();
+    thread_safe::<data::TableError>();
+    copyable::<experts::Moderation>();
+    copyable::<experts::BiasedPanel>();
+    copyable::<losses::Joint>();
+    copyable::<losses::JointPolicy>();
+    copyable::<losses::ClassifierPolicy>();
+    copyable::<losses::RosterPolicy>();
+    thread_safe::<losses::JointObjective<'static>>();
+    copyable::<metrics::Measured>();
+    copyable::<metrics::Correctness>();
+    copyable::<models::Network<f32>>();
+    copyable::<models::Tape<f64>>();
+    copyable::<models::FittedLogistic>();
+    copyable::<eval::Experiment>();
+    copyable::<eval::Comparison>();
+    copyable::<eval::Model>();
+    thread_safe::<eval::EvalError>();
+}
