@@ -1,7 +1,7 @@
 //! `cargo xtask layers`: a crate imports only from floors below it, and rooms on one floor do not import each other.
 //!
-//! The table below is the plan of the house; the edges are those of `cargo metadata`. Dependencies for tests may go
-//! to any floor below the crate's own or to the crates named beside it, never in a circle (cargo sees to that).
+//! The table below is the plan of the house; the edges are those of `cargo metadata`. Dependencies
+//! that only tests have are free: cargo sees to it that they make no circle.
 
 use std::process::Command;
 

@@ -235,7 +235,12 @@ pub(crate) struct Compare {
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Generated data, drawn anew in each repetition, instead of tables
-    #[arg(long, value_enum, conflicts_with = "cases", value_name = "WHICH")]
+    #[arg(
+        long,
+        value_enum,
+        conflicts_with_all = ["cases", "decisions", "wide", "costs", "dialect"],
+        value_name = "WHICH"
+    )]
     pub(crate) data: Option<Generated>,
     #[command(flatten)]
     pub(crate) features: Features,

@@ -19,6 +19,10 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Err(Failure::usage(format!("cannot write {}: it is a folder; name a file in it", path.display())));
     }
+    if path.exists() && !path.is_file() {
+        let path = path.display();
+        return Err(Failure::usage(format!("cannot write {path}: it is not a regular file; name another")));
+    }
     Ok(())
 }
 

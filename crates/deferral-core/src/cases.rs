@@ -217,11 +217,16 @@ impl Cases {
         })
     }
 
-    /// The cases at the given positions, in that order; a position may not repeat.
+    /// The cases at the given positions, in that order.
+    ///
+    /// # Panics
+    /// If a position repeats or lies outside.
     #[must_use]
     pub fn select(&self, cases: &[usize]) -> Self {
+        let ids = self.ids.select(cases);
+        assert_eq!(ids.len(), cases.len(), "every selected case exists and is selected once");
         Self {
-            ids: self.ids.select(cases),
+            ids,
             features: self.features.select(cases),
             labels: cases.iter().map(|&case| self.labels[case]).collect(),
             groups: self.groups.iter().map(|g| g.select(cases)).collect(),

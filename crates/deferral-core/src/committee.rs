@@ -10,8 +10,9 @@ use crate::learn::ParameterError;
 
 /// A committee drawn from the policy's weights that is asked once and then votes.
 ///
-/// The default is the whole committee with the classifier among it and a weighted vote: the decision of the joint
-/// framework for any number of classes (Keswani, Lease and Kenthapadi 2021, section 2.1). Cost O(m) a case for the
+/// The default is the whole committee with the classifier among it and a weighted vote, after the joint framework for
+/// any number of classes (Keswani, Lease and Kenthapadi 2021, section 2.1). Like every voter the classifier casts one
+/// vote for one class, as in the released code; the paper's multi-class text would add its whole distribution. Cost O(m) a case for the
 /// whole, O(m + k log m) for a draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Committee {

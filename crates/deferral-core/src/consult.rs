@@ -101,6 +101,14 @@ pub enum VoteError {
         /// Size of the roster.
         experts: usize,
     },
+    /// A vote came from somebody who was not asked.
+    #[error("case {}: expert {} answered without having been asked", case.0, expert.0)]
+    NotAsked {
+        /// The case.
+        case: CaseId,
+        /// The expert.
+        expert: ExpertId,
+    },
     /// The case is not in the table.
     #[error("case {} was asked about, but there are only {cases}", case.0)]
     UnknownCase {
@@ -253,7 +261,12 @@ impl Desk {
                         self.new.pop();
                         votes.push(Vote { expert: classifier, label: Label::at(argmax(probabilities)) });
                     }
+                    let before = votes.len();
                     source.ask(case, &self.new, &mut votes)?;
+                    let unasked = |vote: &&Vote| vote.expert >= classifier || !self.asked_before[vote.expert.index()];
+                    if let Some(vote) = votes[before..].iter().find(unasked) {
+                        return Err(VoteError::NotAsked { case, expert: vote.expert }.into());
+                    }
                     if asked.is_empty() {
                         asked = questions;
                     } else {

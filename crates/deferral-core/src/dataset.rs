@@ -100,7 +100,10 @@ impl Dataset {
         self.labels.len()
     }
 
-    /// Cases and decisions at the given positions, in that order; a position may not repeat.
+    /// Cases and decisions at the given positions, in that order.
+    ///
+    /// # Panics
+    /// If a position repeats or lies outside.
     #[must_use]
     pub fn select(&self, cases: &[usize]) -> Self {
         Self {

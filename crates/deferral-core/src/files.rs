@@ -37,6 +37,10 @@ pub fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Re
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    if path.exists() && !path.is_file() {
+        let special = io::Error::other("it is not a regular file, and replacing it would break it");
+        return Err(FileError::write(path, special));
+    }
     replace(path, folder, fill).map_err(|source| FileError::write(path, source))
 }
 

@@ -67,6 +67,12 @@ pub enum DialectError {
         /// What stands there.
         found: String,
     },
+    /// There is no word in it.
+    #[error("{} is empty; take both files of the dialect model from one release", path.display())]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The two files do not belong together.
     #[error(
         "{} has {words} words, but {} has {counts} lines of counts; take both from one release",
@@ -99,6 +105,9 @@ impl DialectModel {
         for line in lines(vocabulary)? {
             let line = line.map_err(|e| FileError::read(vocabulary, e))?;
             words.push(line.rsplit('\t').next().unwrap_or_default().trim().to_owned());
+        }
+        if counts.is_empty() {
+            return Err(DialectError::Empty { path: table.to_owned() });
         }
         if words.len() != counts.len() {
             let (vocabulary, table) = (vocabulary.to_owned(), table.to_owned());
@@ -225,6 +234,16 @@ mod tests {
             ("the", [100.0, 100.0, 100.0, 100.0]),
         ];
         DialectModel::from_counts(counts)
+    }
+
+    #[test]
+    fn empty_files_are_no_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let (table, vocabulary) = (folder.path().join("table.txt"), folder.path().join("vocabulary.txt"));
+        std::fs::write(&table, "").unwrap();
+        std::fs::write(&vocabulary, "").unwrap();
+        let message = DialectModel::read(&table, &vocabulary).unwrap_err().to_string();
+        assert!(message.contains("table.txt is empty; take both files"), "{message}");
     }
 
     #[test]

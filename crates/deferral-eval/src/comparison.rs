@@ -1,6 +1,6 @@
 //! What a comparison found: one record a method and fold, summed up in one row a method.
 
-use deferral_core::{GroupId, Label, Outcome};
+use deferral_core::{GroupId, Label, Outcome, Route};
 use deferral_metrics::Spread;
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +53,7 @@ pub struct Record {
     pub labels_used: usize,
     /// Their price.
     pub cost: f64,
-    /// Cases that no human label was used for.
+    /// Cases that nobody was asked about.
     pub alone: usize,
     /// How often each expert answered.
     pub load: Vec<u32>,
@@ -136,7 +136,7 @@ impl Record {
         }
         self.labels_used += outcome.labels_used;
         self.cost += outcome.cost;
-        self.alone += usize::from(outcome.labels_used == 0);
+        self.alone += usize::from(matches!(outcome.route(self.load.len()), Route::Model(_)));
         for vote in &outcome.votes {
             if let Some(count) = self.load.get_mut(vote.expert.index()) {
                 *count += 1;

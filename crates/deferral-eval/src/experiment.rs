@@ -99,6 +99,9 @@ pub struct Job {
     pub fold: usize,
 }
 
+/// More test sets than this are a slip of the keyboard.
+const MOST_JOBS: usize = 10_000_000;
+
 impl Experiment {
     /// All jobs, in order.
     ///
@@ -120,6 +123,9 @@ impl Experiment {
                 k
             }
         };
+        let jobs = self.repetitions.saturating_mul(folds);
+        let expected = format!("at most {MOST_JOBS}");
+        ParameterError::check(jobs <= MOST_JOBS, "the number of repetitions times folds", jobs, &expected)?;
         let of_repetition = |repetition| (0..folds).map(move |fold| Job { repetition, fold });
         Ok((0..self.repetitions).flat_map(of_repetition).collect())
     }

@@ -222,7 +222,9 @@ impl Method {
                 return Err(MethodError::NoMethodHas { key: key.clone(), known: all_keys().join(", ") });
             }
         }
-        for (key, value) in others {
+        // An optimiser brings a rate of its own, which the method's own rate then overrides.
+        let (optimisers, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|(key, _)| *key == "optimiser");
+        for (key, value) in optimisers.into_iter().chain(others) {
             method.set(key, value)?;
         }
         Ok(method)

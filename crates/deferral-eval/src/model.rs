@@ -211,7 +211,7 @@ impl Model {
                 probabilities: verdicts.probabilities.column(case).to_vec(),
                 propensities: people.iter().map(|expert| propensity(&outcome.asked, *expert)).collect(),
                 label: known.then(|| self.labels.show(outcome.verdict.label.index()).to_owned()),
-                reason: reason(outcome, people),
+                reason: reason(outcome, people, final_labels),
                 policy: digest.to_owned(),
             }
         };
@@ -243,13 +243,13 @@ impl Model {
     }
 }
 
-/// Why a case went this way, in a few words.
-fn reason(outcome: &Outcome, people: &[ExpertId]) -> String {
-    let sure = outcome.verdict.confidence;
-    match (people.len(), outcome.labels_used) {
-        (0, _) => format!("model alone, {sure:.2} sure"),
-        (asked, 0) => format!("ask {asked} by weight"),
-        (asked, answered) => format!("{answered} of {asked} asked answered, {sure:.2} of the weight agrees"),
+/// Why a case went this way, in a few words. `heard` says whether the people asked have been listened to.
+fn reason(outcome: &Outcome, people: &[ExpertId], heard: bool) -> String {
+    let (asked, sure) = (people.len(), outcome.verdict.confidence);
+    match (asked, heard) {
+        (0, _) => format!("model alone, confidence {sure:.2}"),
+        (_, false) => format!("ask {asked}, by weight"),
+        (_, true) => format!("{} of {asked} asked answered, confidence {sure:.2}", outcome.labels_used),
     }
 }
 

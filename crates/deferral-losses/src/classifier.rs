@@ -125,12 +125,12 @@ fn sparse_of(columns: &Columns) -> deferral_core::SparseFeatures {
     let mut entries = Vec::with_capacity(columns.rows());
     for column in columns.iter() {
         entries.clear();
-        entries.extend(column.iter().enumerate().map(|(row, &value)| (row as u32, value as f32)));
-        // A value too large for single precision is left out, as it would be by any regularised model.
-        entries.retain(|(_, value)| value.is_finite());
-        if sparse.push(&entries).is_err() {
-            break;
-        }
+        // Finite values beyond single precision are taken as its largest.
+        let single = |value: f64| (value as f32).clamp(f32::MIN, f32::MAX);
+        entries.extend(column.iter().enumerate().map(|(row, &value)| (row as u32, single(value))));
+        // Finite entries inside the dimensions are never refused.
+        let accepted = sparse.push(&entries);
+        debug_assert!(accepted.is_ok());
     }
     sparse
 }

@@ -73,6 +73,8 @@ pub struct JointObjective<'a> {
     decisions: Cow<'a, Decisions>,
     dropout: Option<Dropout>,
     costs: Option<ExpertCosts>,
+    /// The most votes on one case.
+    most_votes: usize,
     room: Room,
 }
 
@@ -89,7 +91,7 @@ struct Dropout {
 
 impl Dropout {
     fn new(share: f64, random: Random) -> Self {
-        let mut dropout = Self { log_keep: (1.0 - share).ln(), kept_before_next: 0, random };
+        let mut dropout = Self { log_keep: (-share).ln_1p(), kept_before_next: 0, random };
         dropout.draw();
         dropout
     }
@@ -126,6 +128,9 @@ impl<'a> JointObjective<'a> {
     /// The objective for cases with the given labels and decisions, without dropout and costs.
     ///
     /// [`Form::Binary`] needs two classes: labels 0 and 1.
+    ///
+    /// # Panics
+    /// If a label or a decision is for a class outside, or there are not as many labels as cases decided on.
     pub fn new(
         form: Form,
         link: Link,
@@ -134,6 +139,10 @@ impl<'a> JointObjective<'a> {
         decisions: Cow<'a, Decisions>,
         classes: usize,
     ) -> Self {
+        let largest = labels.iter().copied().max().max(decisions.max_label());
+        assert!(largest.is_none_or(|label| label.index() < classes), "a label outside of {classes} classes");
+        assert_eq!(labels.len(), decisions.cases(), "labels and decisions of as many cases");
+        let most_votes = (0..decisions.cases()).map(|case| decisions.of_case(CaseId::at(case)).len()).max();
         let room = Room { classifier: vec![0.0; classes], ..Room::default() };
         Self {
             form,
@@ -145,6 +154,7 @@ impl<'a> JointObjective<'a> {
             decisions,
             dropout: None,
             costs: None,
+            most_votes: most_votes.unwrap_or(0),
             room,
         }
     }
@@ -179,6 +189,8 @@ impl<'a> JointObjective<'a> {
         let Self { decisions, dropout, room, .. } = self;
         room.votes.clear();
         room.ends.clear();
+        // Room for the fullest batch from the first step on, so that no later one has to make more.
+        room.votes.reserve(cases.len() * self.most_votes);
         for &case in cases {
             let row = decisions.of_case(CaseId::at(case)).iter().map(|(expert, label)| Vote { expert, label });
             match dropout {
@@ -371,6 +383,9 @@ fn add_costs<S: Scalar>(
 
 /// What the joint model believes about each class, given the votes and weights of one case: the training-time
 /// probability q of both forms, for tests and for reading a policy. `weights` has m+1 entries, the classifier's last.
+///
+/// # Panics
+/// If there are no weights, or a vote is of an expert or for a class outside.
 pub fn system_probabilities(form: Form, weights: &[f64], votes: &[Vote], beliefs: &[f64]) -> Vec<f64> {
     let own = weights[weights.len() - 1];
     let mut scores: Vec<f64> = beliefs.iter().map(|belief| own * belief).collect();

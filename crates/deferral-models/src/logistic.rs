@@ -67,6 +67,10 @@ impl Logistic {
     ) -> Result<FittedLogistic, FitError> {
         let ok = self.strength > 0.0 && self.strength.is_finite();
         ParameterError::check(ok, "the strength of the logistic model", self.strength, "a finite number above 0")?;
+        ParameterError::check(classes >= 2, "the number of classes", classes, "2 or more")?;
+        if let Some(label) = labels.iter().find(|label| label.index() >= classes) {
+            return Err(ParameterError::new("a label", label.0, format!("below the {classes} classes")).into());
+        }
         let n = features.n();
         if n == 0 {
             return Err(FitError::NoCases);

@@ -31,6 +31,9 @@ pub(crate) fn run(args: &Decide, globals: Globals) -> Result<(), Failure> {
         render::note(&format!("{} votes of unknown experts left out", verdicts.dropped_votes));
     }
     let Some(out) = &args.out else {
+        if globals.json {
+            return Ok(render::print_json(&routes)?);
+        }
         let mut lines = Vec::new();
         write_routes_to(&mut lines, Format::Jsonl, &routes)?;
         return Ok(render::print(&String::from_utf8_lossy(&lines))?);

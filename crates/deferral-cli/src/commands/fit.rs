@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Fit, globals: Globals) -> Result<(), Failure> {
         cases: records.n() - unlabelled,
         unlabelled_cases: unlabelled,
         experts: records.experts.len(),
-        decisions: records.decisions.len(),
+        decisions: records.decisions.iter().filter(|(case, _)| records.labels[case.index()].is_some()).count(),
         status: watch.status.map(|status| status.to_string()),
         notes: watch.notes,
         model: model.digest()?,

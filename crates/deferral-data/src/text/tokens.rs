@@ -16,6 +16,7 @@
 /// use deferral_data::text::tokens;
 /// let post = "RT @ann: Can't wait!!! http://t.co/x1 &amp; #Blessed";
 /// assert_eq!(tokens(post), ["rt", ":", "can't", "wait", "!!!", "&", "#blessed"]);
+/// assert_eq!(tokens("awww...so www.x.org"), ["awww", "...", "so"]);
 /// ```
 pub fn tokens(text: &str) -> Vec<String> {
     let text = decode_references(text).to_lowercase();
@@ -27,7 +28,10 @@ pub fn tokens(text: &str) -> Vec<String> {
 
 /// What stands before a link in a stretch without white space; all of it if there is none.
 fn without_link(chunk: &str) -> &str {
-    let link = ["http://", "https://", "www."].iter().filter_map(|start| chunk.find(start)).min();
+    let within_word = |at: &usize| chunk[..*at].ends_with(is_word);
+    // `awww...` is no link.
+    let bare = chunk.find("www.").filter(|at| !within_word(at));
+    let link = ["http://", "https://"].iter().filter_map(|start| chunk.find(start)).chain(bare).min();
     link.and_then(|at| chunk.get(..at)).unwrap_or(chunk)
 }
 

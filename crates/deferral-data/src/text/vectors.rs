@@ -212,12 +212,23 @@ impl<'a> Reading<'a> {
         if self.line == 1 && self.header(word, numbers) {
             return Ok(());
         }
+        let (word, numbers) = self.spaced_word(text).unwrap_or((word, numbers));
         let found = numbers.split(' ').filter(|n| !n.is_empty()).count();
         if self.vectors.dim == 0 {
             (self.vectors.dim, self.because) = (found.max(1), "as on the first line");
         }
         self.expect_length(word, found)?;
         self.add(word, numbers)
+    }
+
+    /// A word that holds spaces itself, as some of the published files have: what stands before the last d fields, if
+    /// there is more than one field there and the further ones are no numbers.
+    fn spaced_word<'t>(&self, text: &'t str) -> Option<(&'t str, &'t str)> {
+        let dim = Some(self.vectors.dim).filter(|dim| *dim > 0)?;
+        let (at, _) = text.rmatch_indices(' ').nth(dim - 1)?;
+        let (word, numbers) = (&text[..at], &text[at + 1..]);
+        let is_word = |field: &str| field.parse::<f64>().is_err();
+        word.split(' ').skip(1).any(is_word).then_some((word, numbers))
     }
 
     /// Whether the first line is a header; takes note of it then.
@@ -280,6 +291,15 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Result<WordVectors, String> {
         WordVectors::read_from(bytes, Path::new("v.txt")).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn words_may_hold_spaces() {
+        let file = "the 1 2\n. . 3 4\nat me@x.org 5 6\n";
+        let vectors = WordVectors::read_from(file.as_bytes(), Path::new("v.txt")).unwrap();
+        assert_eq!((vectors.len(), vectors.vector("at me@x.org")), (3, Some(&[5.0f32, 6.0][..])));
+        let long = WordVectors::read_from("the 1 2\na 1 2 3\n".as_bytes(), Path::new("v.txt"));
+        assert!(long.unwrap_err().to_string().contains("3"));
     }
 
     #[test]
