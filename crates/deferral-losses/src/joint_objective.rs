@@ -120,6 +120,8 @@ struct Room {
     /// Where those on each case end.
     ends: Vec<usize>,
     classifier: Vec<f64>,
+    /// The votes on the case with their weights.
+    weighed: Vec<(Vote, f64)>,
     scores: Vec<f64>,
     slopes: Vec<f64>,
 }
@@ -229,9 +231,18 @@ impl<'a> JointObjective<'a> {
         if alpha1 > 0.0 {
             loss += cross_entropy(target, raw_classifier, classifier_gradient, alpha1 * weight, &mut self.room.scores);
         }
+        // A vote for class 0 has no part in the binary score, so its weight matters to its price only.
+        let all_weights = self.form == Form::Classes || self.costs.is_some();
+        let head = DeferrerHead { link: self.link, raw: raw_weights, gradient: &mut *weights_gradient };
+        self.room.weighed.clear();
+        self.room.weighed.extend(votes.iter().map(|vote| {
+            let counts = all_weights || vote.label.index() == 1;
+            (*vote, if counts { head.weight(vote.expert.index()) } else { 0.0 })
+        }));
+        let weighed = &self.room.weighed[..];
         if alpha2 > 0.0 {
-            let head = DeferrerHead { link: self.link, raw: raw_weights, gradient: weights_gradient };
-            let room = (votes, &self.room.classifier[..], &mut self.room.scores, &mut self.room.slopes);
+            let head = DeferrerHead { link: self.link, raw: raw_weights, gradient: &mut *weights_gradient };
+            let room = (weighed, &self.room.classifier[..], &mut self.room.scores, &mut self.room.slopes);
             let (system, own) = match self.form {
                 Form::Binary => binary_loss(head, room, target, alpha2 * weight),
                 Form::Classes => classes_loss(head, room, target, alpha2 * weight),
@@ -243,7 +254,7 @@ impl<'a> JointObjective<'a> {
         }
         if let Some(costs) = &self.costs {
             let mut head = DeferrerHead { link: self.link, raw: raw_weights, gradient: weights_gradient };
-            loss += add_costs(costs, case, votes, &mut head, weight);
+            loss += add_costs(costs, case, weighed, &mut head, weight);
         }
         loss
     }
@@ -291,23 +302,21 @@ impl<S: Scalar> DeferrerHead<'_, S> {
     }
 }
 
-/// Votes, the classifier's distribution, room for class scores and for their slopes.
-type CaseRoom<'a> = (&'a [Vote], &'a [f64], &'a mut Vec<f64>, &'a mut Vec<f64>);
+/// Weighed votes, the classifier's distribution, room for class scores and for their slopes.
+type CaseRoom<'a> = (&'a [(Vote, f64)], &'a [f64], &'a mut Vec<f64>, &'a mut Vec<f64>);
 
 /// Weighted loss of `sigmoid(2 S - 1)`. Returns it with the classifier's weight; the slopes with respect to the class
 /// scores are left in the room.
 fn binary_loss<S: Scalar>(mut head: DeferrerHead<'_, S>, room: CaseRoom<'_>, target: &[f64], scale: f64) -> (f64, f64) {
-    let (votes, beliefs, weights, slopes) = room;
-    let one = |vote: &&Vote| vote.label.index() == 1;
-    weights.clear();
-    weights.extend(votes.iter().filter(one).map(|vote| head.weight(vote.expert.index())));
+    let (votes, beliefs, _, slopes) = room;
+    let ones = || votes.iter().filter(|(vote, _)| vote.label.index() == 1);
     let own = head.weight(head.classifier());
-    let score = weights.iter().sum::<f64>() + own * beliefs[1];
+    let score = ones().map(|(_, weight)| weight).sum::<f64>() + own * beliefs[1];
     let logit = 2.0 * score - 1.0;
     let (zero, hit) = (target[0], target[1]);
     let slope = 2.0 * scale * ((zero + hit) * sigmoid(logit) - hit);
-    for (vote, &weight) in votes.iter().filter(one).zip(weights.iter()) {
-        head.pull(vote.expert.index(), weight, slope);
+    for (vote, weight) in ones() {
+        head.pull(vote.expert.index(), *weight, slope);
     }
     head.pull(head.classifier(), own, slope * beliefs[1]);
     slopes.clear();
@@ -326,8 +335,8 @@ fn classes_loss<S: Scalar>(
     let own = head.weight(head.classifier());
     scores.clear();
     scores.extend(beliefs.iter().map(|belief| own * belief));
-    for vote in votes {
-        scores[vote.label.index()] += head.weight(vote.expert.index());
+    for (vote, weight) in votes {
+        scores[vote.label.index()] += weight;
     }
     slopes.clear();
     slopes.extend_from_slice(scores);
@@ -338,9 +347,8 @@ fn classes_loss<S: Scalar>(
         *slope = scale * (reward * *slope - t);
         loss += scale * t * (log_total - score);
     }
-    for vote in votes {
-        let expert = vote.expert.index();
-        head.pull(expert, head.weight(expert), slopes[vote.label.index()]);
+    for (vote, weight) in votes {
+        head.pull(vote.expert.index(), *weight, slopes[vote.label.index()]);
     }
     let own_slope = slopes.iter().zip(beliefs).map(|(slope, belief)| slope * belief).sum();
     head.pull(head.classifier(), own, own_slope);
@@ -363,20 +371,19 @@ fn pull_classifier<S: Scalar>(own: f64, beliefs: &[f64], slopes: &[f64], gradien
 fn add_costs<S: Scalar>(
     costs: &ExpertCosts,
     case: usize,
-    votes: &[Vote],
+    votes: &[(Vote, f64)],
     head: &mut DeferrerHead<'_, S>,
     weight: f64,
 ) -> f64 {
     let mut loss = 0.0;
-    let mut charge = |expert: usize| {
+    let mut charge = |head: &mut DeferrerHead<'_, S>, expert: usize, used: f64| {
         let slope = weight * costs.of(case, expert);
-        let used = head.weight(expert);
         head.pull(expert, used, slope);
         loss += slope * used;
     };
     match costs.scope() {
-        CostScope::Answered => votes.iter().for_each(|vote| charge(vote.expert.index())),
-        CostScope::Everyone => (0..costs.experts()).for_each(charge),
+        CostScope::Answered => votes.iter().for_each(|(vote, used)| charge(head, vote.expert.index(), *used)),
+        CostScope::Everyone => (0..costs.experts()).for_each(|expert| charge(head, expert, head.weight(expert))),
     }
     loss
 }
