@@ -189,9 +189,15 @@ pub enum FitError {
         /// What works.
         instead: String,
     },
+    /// The votes could not be aggregated.
+    #[error("{0}")]
+    Aggregate(String),
     /// A parameter does not fit the data.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+    /// A part of the cases could not be judged by the classifier that was fitted on the others.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// A group attribute is missing.
     #[error(transparent)]
     Cases(#[from] CasesError),

@@ -18,10 +18,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod aggregate;
+mod allocate;
 pub mod artifact;
 mod cases;
 mod columns;
 mod committee;
+mod confusions;
 mod consult;
 mod context;
 mod dataset;
@@ -33,10 +36,14 @@ mod learn;
 mod names;
 mod seed;
 mod split;
+mod view;
 
+pub use aggregate::{AggregateError, Aggregator, Ballots, Consensus, Criterion, Trace, Workers};
+pub use allocate::Allocator;
 pub use cases::{Cases, CasesError, GroupAttribute};
 pub use columns::{Columns, Probabilities, Weights, argmax};
 pub use committee::{Committee, Seat, Selection, TieBreak, VoteRule};
+pub use confusions::Confusions;
 pub use consult::{
     Absent, ConsultError, Consultation, Consulted, Next, Outcome, Question, Recorded, Route, Verdict, VoteError,
     VoteSource, consult,
@@ -50,3 +57,4 @@ pub use learn::{CaseWeights, FitError, Learner, ParameterError, Policy, PolicyEr
 pub use names::Names;
 pub use seed::{Random, Stream};
 pub use split::{Split, SplitError, Splitter};
+pub use view::CaseView;

@@ -3,7 +3,9 @@
 //! A method is written `name` or `name:key=value,key=value`, such as `joint:k=5,steps=100`.
 
 use deferral_core::{Absent, Committee, ParameterError, Policy, Seat, Selection, TieBreak, VoteRule};
-use deferral_losses::{BestExpert, Classifier, Everyone, FairCommittee, Joint, RandomCommittee};
+use deferral_crowd::{BestExpert, Everyone, FairCommittee, RandomCommittee};
+use deferral_losses::Joint;
+use deferral_models::Classifier;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{AnyLearner, AnyPolicy};

@@ -3,10 +3,9 @@
 use deferral_core::{
     CaseWeights, Cases, Context, Dataset, FitError, Learner, Policy, PolicyError, Probabilities, Weights,
 };
-use deferral_losses::{
-    BestExpert, Classifier, ClassifierPolicy, Everyone, FairCommittee, Joint, JointPolicy, RandomCommittee,
-    RosterPolicy,
-};
+use deferral_crowd::{BestExpert, Everyone, FairCommittee, RandomCommittee, RosterPolicy};
+use deferral_losses::{Joint, JointPolicy};
+use deferral_models::{Classifier, ClassifierPolicy};
 use serde::{Deserialize, Serialize};
 
 /// Any learner that is known by name.

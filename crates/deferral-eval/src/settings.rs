@@ -1,10 +1,9 @@
 //! The settings of methods: `key=value`, which method has which, and what each changes.
 
 use deferral_core::{Absent, Seat, Selection, TieBreak, VoteRule};
-use deferral_losses::{
-    Classifier, ClassifierGradient, CostScope, FairCommittee, Form, Joint, Link, Precision, RandomCommittee, Schedule,
-};
-use deferral_models::{Batches, Logistic, Optimiser, Training};
+use deferral_crowd::{FairCommittee, RandomCommittee};
+use deferral_losses::{ClassifierGradient, CostScope, Form, Joint, Link, Schedule};
+use deferral_models::{Batches, Classifier, Logistic, Optimiser, Precision, Training};
 
 use crate::methods::{FeatureKind, Method, MethodError};
 use crate::policy::AnyLearner;

@@ -3,13 +3,13 @@
 //! Whatever is left out, the answers that do come are those that would have come anyway.
 
 use deferral_core::{
-    CaseId, Decisions, DecisionsBuilder, DecisionsError, ExpertId, GroupAttribute, Label, ParameterError, Row, Stream,
-    Vote,
+    CaseId, CaseView, Decisions, DecisionsBuilder, DecisionsError, ExpertId, GroupAttribute, Label, ParameterError,
+    Row, Stream, Vote,
 };
 use rand::{Rng, RngExt};
 
 use crate::error::{ExpertError, check_probability, group_called};
-use crate::expert::{CaseView, Expert};
+use crate::expert::Expert;
 
 /// An expert whose answers go missing at random.
 ///

@@ -1,10 +1,10 @@
 //! Experts described by a confusion matrix.
 
-use deferral_core::{GroupAttribute, Label, ParameterError};
+use deferral_core::{CaseView, GroupAttribute, Label, ParameterError};
 use rand::{Rng, RngExt};
 
 use crate::error::{ExpertError, check_classes, check_probability, group_called};
-use crate::expert::{CaseView, Expert};
+use crate::expert::Expert;
 
 /// How far a row may be from summing to one.
 const ROUNDING: f64 = 1e-6;

@@ -1,27 +1,17 @@
 //! A simulated person, and a panel of them that answers every case.
 
-use deferral_core::{CaseId, Cases, Decisions, DecisionsBuilder, ExpertId, GroupId, Label, Stream};
+use deferral_core::{CaseId, CaseView, Cases, Decisions, DecisionsBuilder, ExpertId, Label, Stream};
 use rand::{Rng, RngExt};
 
 use crate::error::ExpertError;
 use crate::simulated::SimulatedVotes;
 
-/// What an expert sees of a case.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CaseView<'a> {
-    /// Which case.
-    pub case: CaseId,
-    /// Its d features.
-    pub features: &'a [f64],
-    /// Its group, of the attribute that the expert [names](Expert::needs_group), else of the panel's.
-    pub group: Option<GroupId>,
-}
-
-/// A person, simulated: knows the truth and errs at random.
+/// A person, simulated: knows the truth and errs at random. The group it sees is of the attribute that it
+/// [names](Expert::needs_group), else of the panel's.
 ///
 /// ```
-/// use deferral_core::Label;
-/// use deferral_experts::{CaseView, Expert};
+/// use deferral_core::{CaseView, Label};
+/// use deferral_experts::Expert;
 /// /// Calls everything abusive.
 /// struct Stern;
 /// impl Expert for Stern {

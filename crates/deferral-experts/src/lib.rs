@@ -36,8 +36,9 @@ pub use availability::{AttendingByGroup, MissingAtRandom, cap, thin, thin_by_act
 pub use biased::BiasedPanel;
 pub use clusters::ThreeClusters;
 pub use confusion::{Confusion, ConfusionExpert};
+pub use deferral_core::CaseView;
 pub use error::ExpertError;
-pub use expert::{CaseView, Expert, boxed, panel};
+pub use expert::{Expert, boxed, panel};
 pub use moderation::{GeneratedCases, Moderation};
 pub use simulated::SimulatedVotes;
 pub use skill::SkilledExpert;

@@ -1,9 +1,11 @@
 //! Simulated experts as a source of votes: they answer when they are asked, not before.
 
-use deferral_core::{CaseId, Cases, ExpertId, Features, GroupAttribute, Label, Stream, Vote, VoteError, VoteSource};
+use deferral_core::{
+    CaseId, CaseView, Cases, ExpertId, Features, GroupAttribute, Label, Stream, Vote, VoteError, VoteSource,
+};
 
 use crate::error::ExpertError;
-use crate::expert::{CaseView, Expert};
+use crate::expert::Expert;
 
 /// A panel on call. The answer of expert j to case i depends on the stream, j and i only: it is the one that
 /// [`panel`](crate::panel) would have recorded, whoever else is asked and in whatever order.

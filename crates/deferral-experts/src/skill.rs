@@ -1,10 +1,10 @@
 //! Experts who are right with a probability that depends on the group of the case.
 
-use deferral_core::{GroupAttribute, GroupId, Label, ParameterError};
+use deferral_core::{CaseView, GroupAttribute, GroupId, Label, ParameterError};
 use rand::Rng;
 
 use crate::error::{ExpertError, check_classes, check_probability};
-use crate::expert::{CaseView, Expert, answer};
+use crate::expert::{Expert, answer};
 
 /// An expert who is right with one probability for each group; the wrong labels are equally likely.
 ///

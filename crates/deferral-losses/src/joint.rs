@@ -7,13 +7,15 @@ use deferral_core::{
     Probabilities, VoteRule, Weights,
 };
 use deferral_models::{
-    Activation, Batches, CrossEntropy, Init, Inputs, Network, NetworkSpec, Optimiser, Scalar, Targets, Training,
-    stable::sigmoid, train,
+    Activation, Batches, CrossEntropy, Init, Inputs, Network, NetworkSpec, Optimiser, Precision, Scalar, Targets,
+    Training,
+    classifier::{dense, network_outputs, probabilities_of},
+    stable::sigmoid,
+    train,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::balance::balanced;
-use crate::classifier::{Precision, activation_of, dense, network_outputs, probabilities_of};
 use crate::costs::{CostScope, ExpertCosts};
 use crate::joint_objective::{ClassifierGradient, Form, JointObjective, Link};
 use crate::schedule::Schedule;
@@ -222,7 +224,10 @@ impl Joint {
         let mut deferrer = NetworkSpec::relu(features.rows(), &self.deferrer_hidden, data.m() + 1);
         deferrer.output_bias = self.deferrer_bias;
         if let Some(output) = deferrer.layers.last_mut() {
-            output.1 = activation_of(self.link);
+            output.1 = match self.link {
+                Link::Sigmoid => Activation::Identity,
+                Link::Projected => Activation::Projected,
+            };
         }
         debug_assert!(deferrer.init == Init::FanIn && output_is_raw(&classifier));
         let mut networks = [

@@ -6,31 +6,30 @@
 //!
 //! ```
 //! use deferral_core::*;
-//! use deferral_losses::BestExpert;
-//! // Expert 1 is always right, expert 0 is right on one case of two.
-//! let decisions = Decisions::from_triples(2, 2, [(0, 0, 1), (0, 1, 0), (1, 0, 1), (1, 1, 1)])?;
-//! let cases = Cases::new(Names::numbered("case", 2), Features::none(2))?;
-//! let cases = cases.with_labels(vec![Some(Label(0)), Some(Label(1))])?;
-//! let data = Dataset::new(cases, decisions, Names::numbered("", 2), Names::numbered("expert", 2))?;
+//! use deferral_losses::Joint;
+//! use deferral_models::Training;
+//! // Expert 1 is always right, expert 0 never: the deferrer learns whom to listen to.
+//! let votes = (0..40u32).flat_map(|i| [(i, 0, 1 - (i % 2) as u16), (i, 1, (i % 2) as u16)]);
+//! let features = Features::dense(Columns::repeat(&[1.0], 40))?;
+//! let cases = Cases::new(Names::numbered("case", 40), features)?;
+//! let cases = cases.with_labels((0..40).map(|i| Some(Label(i % 2))).collect())?;
+//! let data = Dataset::new(cases, Decisions::from_triples(40, 2, votes)?, Names::numbered("", 2), Names::numbered("w", 2))?;
+//! let joint = Joint { training: Training { steps: 100, ..Joint::default().training }, ..Joint::default() };
 //! let mut silent = Silent;
-//! let mut ctx = Context::new(Stream::new(1), &mut silent);
-//! let policy = BestExpert::default().fit(&data, &CaseWeights::uniform(2), &mut ctx)?;
-//! assert_eq!(policy.weigh(data.cases())?.column(0), [0.5, 0.75, 0.0]);
+//! let policy = joint.fit(&data, &CaseWeights::uniform(40), &mut Context::new(Stream::new(1), &mut silent))?;
+//! let weights = policy.weigh(data.cases())?;
+//! assert!(weights.column(0)[1] > weights.column(0)[0]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod balance;
-mod classifier;
 mod costs;
 mod joint;
 mod joint_objective;
-mod roster;
 mod schedule;
 
 pub use balance::balanced;
-pub use classifier::{Classifier, ClassifierPolicy, Precision};
 pub use costs::{CostScope, ExpertCosts};
 pub use joint::{Joint, JointPolicy, committee_for};
 pub use joint_objective::{ClassifierGradient, Form, JointObjective, Link, system_probabilities};
-pub use roster::{BestExpert, Everyone, FairCommittee, RandomCommittee, RosterPolicy};
 pub use schedule::Schedule;

@@ -98,49 +98,6 @@ fn the_form_follows_the_decisions() {
 }
 
 #[test]
-fn classifiers_learn_what_the_features_say() {
-    for k in [2, 3] {
-        let data = data(300, k);
-        let gold = data.gold().unwrap();
-        let network = Classifier::network(&[16], 300, 50, 0.3);
-        for classifier in [Classifier::default(), network, Classifier::published()] {
-            let policy = fit(&classifier, &data).unwrap();
-            let beliefs = policy.classify(data.cases()).unwrap();
-            let right = beliefs.iter().zip(&gold).filter(|(p, y)| argmax(p) == y.index()).count();
-            assert!(right > 270, "{classifier:?}: {right} of 300");
-            assert_eq!(policy.weigh(data.cases()).unwrap().column(0), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
-        }
-    }
-}
-
-#[test]
-fn the_fair_committee_draws_from_those_who_know_the_group() {
-    let n = 40;
-    let votes = (0..n).flat_map(|i| [(i, 0, u16::from(i % 4 != 0)), (i, 1, u16::from(i % 4 == 0))]);
-    let group = GroupAttribute::from_values("region", (0..n).map(|i| if i % 4 == 0 { "north" } else { "south" }));
-    let features = Features::dense(Columns::from_values(1, (0..n).map(|i| f64::from(i % 2)).collect())).unwrap();
-    let labels = (0..n).map(|i| Some(Label(u16::from(i % 8 != 1)))).collect();
-    let cases = Cases::new(Names::numbered("c", n as usize), features)
-        .unwrap()
-        .with_labels(labels)
-        .unwrap()
-        .with_group(group)
-        .unwrap();
-    let decisions = Decisions::from_triples(n as usize, 2, votes).unwrap();
-    let data = Dataset::new(cases, decisions, Names::numbered("", 2), Names::numbered("e", 2)).unwrap();
-    let policy = fit(&FairCommittee { attribute: "region".into(), classifier: Classifier::default() }, &data).unwrap();
-    let weights = policy.weigh(data.cases()).unwrap();
-    assert_eq!(policy.needs_group(), Some("region"));
-    assert_eq!((weights.column(0), weights.column(1)), (&[0.0, 1.0, 1.0][..], &[1.0, 0.0, 1.0][..]));
-    let north_only = data.cases().group("region").unwrap();
-    let renamed = GroupAttribute { values: ["east", "south"].into_iter().collect(), ..north_only.clone() };
-    let features = data.cases().features().clone();
-    let foreign = Cases::new(data.cases().ids().clone(), features).unwrap().with_group(renamed).unwrap();
-    let message = policy.weigh(&foreign).unwrap_err().to_string();
-    assert_eq!(message, "group attribute region has the value `east`, which was not there in training");
-}
-
-#[test]
 fn what_cannot_be_learned_is_refused_by_name() {
     let data = data(60, 3);
     let refuse = |joint: Joint, data: &Dataset| fit(&quick(joint), data).unwrap_err().to_string();

@@ -24,6 +24,7 @@
 //! ```
 
 mod batches;
+pub mod classifier;
 mod cross_entropy;
 mod full_batch;
 mod lbfgs;
@@ -37,6 +38,7 @@ pub mod stable;
 mod training;
 
 pub use batches::Batches;
+pub use classifier::{Classifier, ClassifierPolicy, Precision};
 pub use cross_entropy::{CrossEntropy, Targets, class_probabilities, cross_entropy};
 pub use full_batch::train_full_batch;
 pub use lbfgs::Lbfgs;

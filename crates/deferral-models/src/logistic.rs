@@ -65,39 +65,77 @@ impl Logistic {
         weights: &CaseWeights,
         ctx: &mut Context<'_>,
     ) -> Result<FittedLogistic, FitError> {
-        let ok = self.strength > 0.0 && self.strength.is_finite();
-        ParameterError::check(ok, "the strength of the logistic model", self.strength, "a finite number above 0")?;
-        ParameterError::check(classes >= 2, "the number of classes", classes, "2 or more")?;
         if let Some(label) = labels.iter().find(|label| label.index() >= classes) {
             return Err(ParameterError::new("a label", label.0, format!("below the {classes} classes")).into());
         }
+        if labels.len() != features.n() {
+            return Err(FitError::Weights { found: labels.len(), expected: features.n() });
+        }
+        let targets = Targets::labels(classes);
+        self.minimise(features, classes, |case| targets.of(labels[case]), weights, None, ctx)
+    }
+
+    /// Fits to a distribution over the classes for each case, as EM has them, starting from `start` if there is one.
+    ///
+    /// # Errors
+    /// As [`Logistic::fit`]; also if `start` is of other features or classes.
+    pub fn fit_soft(
+        &self,
+        features: &SparseFeatures,
+        targets: &Probabilities,
+        weights: &CaseWeights,
+        start: Option<&FittedLogistic>,
+        ctx: &mut Context<'_>,
+    ) -> Result<FittedLogistic, FitError> {
+        if targets.n() != features.n() {
+            return Err(FitError::Weights { found: targets.n(), expected: features.n() });
+        }
+        if let Some(start) = start.filter(|s| (s.dim, s.classes) != (features.dim(), targets.rows())) {
+            let expected = format!("{} features and {} classes", features.dim(), targets.rows());
+            return Err(ParameterError::new("the model to start from", start.dim, expected).into());
+        }
+        self.minimise(features, targets.rows(), |case| targets.column(case), weights, start, ctx)
+    }
+
+    fn minimise<'t>(
+        &self,
+        features: &SparseFeatures,
+        classes: usize,
+        target: impl Fn(usize) -> &'t [f64],
+        weights: &CaseWeights,
+        start: Option<&FittedLogistic>,
+        ctx: &mut Context<'_>,
+    ) -> Result<FittedLogistic, FitError> {
+        let ok = self.strength > 0.0 && self.strength.is_finite();
+        ParameterError::check(ok, "the strength of the logistic model", self.strength, "a finite number above 0")?;
+        ParameterError::check(classes >= 2, "the number of classes", classes, "2 or more")?;
         let n = features.n();
         if n == 0 {
             return Err(FitError::NoCases);
         }
-        for length in [labels.len(), weights.n()] {
-            if length != n {
-                return Err(FitError::Weights { found: length, expected: n });
-            }
+        if weights.n() != n {
+            return Err(FitError::Weights { found: weights.n(), expected: n });
         }
         let scores = CrossEntropy::outputs(classes);
         let penalised = scores * features.dim();
-        let mut parameters = vec![0.0; penalised + scores];
+        let mut parameters = start.map_or_else(|| vec![0.0; penalised + scores], |start| start.parameters.clone());
         // Dividing by n keeps gradient and tolerance on one scale for any number of cases.
         let share = 1.0 / n as f64;
         let mut row = vec![0.0; scores];
         let mut row_gradient = vec![0.0; scores];
         let mut room = Vec::new();
-        let targets = Targets::labels(classes);
         let status = self.solver.minimise(
             &mut parameters,
             |point, gradient| {
                 gradient.fill(0.0);
                 let mut loss = 0.0;
-                for (case, (&label, &weight)) in labels.iter().zip(weights.values()).enumerate() {
+                for (case, &weight) in weights.values().iter().enumerate() {
+                    if weight == 0.0 {
+                        continue;
+                    }
                     score(point, penalised, features.case(case), &mut row);
                     row_gradient.fill(0.0);
-                    loss += cross_entropy(targets.of(label), &row, &mut row_gradient, weight * share, &mut room);
+                    loss += cross_entropy(target(case), &row, &mut row_gradient, weight * share, &mut room);
                     for &(feature, value) in features.case(case) {
                         let at = feature as usize * scores;
                         for (g, r) in gradient[at..at + scores].iter_mut().zip(&row_gradient) {

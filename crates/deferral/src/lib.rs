@@ -1,6 +1,7 @@
 #![doc = include_str!("../../../README.md")]
 
 pub use deferral_core as core;
+pub use deferral_crowd as crowd;
 pub use deferral_data as data;
 pub use deferral_eval as eval;
 pub use deferral_experts as experts;
@@ -16,6 +17,7 @@ pub mod prelude {
     };
     pub use deferral_data::{ReadOptions, Records, Role, join, read_cases, read_decisions};
     pub use deferral_eval::{Experiment, FeatureChoice, Method, Model, Panel, Source, audit, run};
-    pub use deferral_losses::{Classifier, Joint};
+    pub use deferral_losses::Joint;
     pub use deferral_metrics::{Correctness, GroupAccuracy, Measured, Spread, krippendorff_alpha, majority};
+    pub use deferral_models::Classifier;
 }

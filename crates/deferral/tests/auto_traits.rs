@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use deferral::{core, data, eval, experts, losses, metrics, models};
+use deferral::{core, crowd, data, eval, experts, losses, metrics, models};
 
 fn thread_safe<T: Send + Sync + Debug>() {}
 fn copyable<T: Send + Sync + Debug + Clone>() {}
@@ -23,8 +23,8 @@ fn main_types_have_the_usual_traits() {
     copyable::<experts::BiasedPanel>();
     copyable::<losses::Joint>();
     copyable::<losses::JointPolicy>();
-    copyable::<losses::ClassifierPolicy>();
-    copyable::<losses::RosterPolicy>();
+    copyable::<models::ClassifierPolicy>();
+    copyable::<crowd::RosterPolicy>();
     thread_safe::<losses::JointObjective<'static>>();
     copyable::<metrics::Measured>();
     copyable::<metrics::Correctness>();

@@ -7,7 +7,7 @@ use deferral_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::classifier::{Classifier, ClassifierPolicy};
+use deferral_models::{Classifier, ClassifierPolicy};
 
 /// One weight an expert, for all cases or for each group of one attribute, beside a classifier.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,12 +4,17 @@ use deferral_core::{
     CaseWeights, Cases, Columns, Context, Dataset, Features, FitError, Learner, ParameterError, Policy, PolicyError,
     Probabilities, Weights,
 };
-use deferral_models::{
-    Activation, Batches, CrossEntropy, FittedLogistic, Init, Inputs, Lbfgs, Logistic, Network, NetworkSpec, Optimiser,
-    Scalar, Targets, Training, class_probabilities, outputs, train, train_full_batch,
-};
 use serde::{Deserialize, Serialize};
 
+use crate::batches::Batches;
+use crate::cross_entropy::{CrossEntropy, Targets, class_probabilities};
+use crate::full_batch::train_full_batch;
+use crate::lbfgs::Lbfgs;
+use crate::logistic::{FittedLogistic, Logistic};
+use crate::network::{Init, Network, NetworkSpec};
+use crate::optimiser::Optimiser;
+use crate::scalar::Scalar;
+use crate::training::{Inputs, Training, outputs, train};
 /// The number type that networks are trained in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -110,8 +115,11 @@ impl Learner for Classifier {
     }
 }
 
-/// Dense features of a data set, or the reason why there are none.
-pub(crate) fn dense(data: &Dataset) -> Result<&Columns, FitError> {
+/// The dense features of a data set.
+///
+/// # Errors
+/// [`FitError::NeedsDense`] says what there is instead.
+pub fn dense(data: &Dataset) -> Result<&Columns, FitError> {
     match data.cases().features().as_dense() {
         Some(columns) if columns.rows() > 0 => Ok(columns),
         Some(_) => Err(FitError::NeedsDense { found: "no feature at all".to_owned() }),
@@ -193,7 +201,10 @@ impl ClassifierPolicy {
 }
 
 /// Raw network outputs for cases whose features must be dense and of the right number.
-pub(crate) fn network_outputs<S: Scalar>(network: &Network<S>, cases: &Cases) -> Result<Columns, PolicyError> {
+///
+/// # Errors
+/// [`PolicyError::Kind`] or [`PolicyError::Dimension`].
+pub fn network_outputs<S: Scalar>(network: &Network<S>, cases: &Cases) -> Result<Columns, PolicyError> {
     let columns = cases.features().as_dense().ok_or(PolicyError::Kind { expected: "dense" })?;
     if columns.rows() != network.inputs() {
         return Err(PolicyError::Dimension { expected: network.inputs(), found: columns.rows() });
@@ -202,7 +213,7 @@ pub(crate) fn network_outputs<S: Scalar>(network: &Network<S>, cases: &Cases) ->
 }
 
 /// The distributions that a classifier network's outputs stand for.
-pub(crate) fn probabilities_of(raw: &Columns, classes: usize) -> Probabilities {
+pub fn probabilities_of(raw: &Columns, classes: usize) -> Probabilities {
     let mut probabilities = Columns::zeros(classes, raw.n());
     for (case, scores) in raw.iter().enumerate() {
         class_probabilities(scores, probabilities.column_mut(case));
@@ -235,13 +246,5 @@ impl Policy for ClassifierPolicy {
         let mut weights = vec![0.0; self.experts + 1];
         weights[self.experts] = 1.0;
         Ok(Weights(Columns::repeat(&weights, cases.n())))
-    }
-}
-
-/// The output activation that a link needs.
-pub(crate) fn activation_of(link: crate::Link) -> Activation {
-    match link {
-        crate::Link::Sigmoid => Activation::Identity,
-        crate::Link::Projected => Activation::Projected,
     }
 }

@@ -1,0 +1,1 @@
+//! Choosing, listening and learning case by case.
