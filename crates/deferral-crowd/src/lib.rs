@@ -25,5 +25,8 @@ pub mod aggregation;
 pub mod online;
 pub mod selection;
 
-pub use aggregation::{DawidSkene, Iterations, Majority, TieRule, WeightedMajority};
+pub use aggregation::{
+    CrowdFit, DawidSkene, GroupedDawidSkene, HierarchicalDawidSkene, HierarchicalFit, Iterations, LearningFromCrowds,
+    Majority, TieRule, WeightedMajority,
+};
 pub use selection::{BestExpert, Everyone, FairCommittee, RandomCommittee, RosterPolicy};

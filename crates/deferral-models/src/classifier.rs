@@ -128,7 +128,8 @@ pub fn dense(data: &Dataset) -> Result<&Columns, FitError> {
     }
 }
 
-fn sparse_of(columns: &Columns) -> deferral_core::SparseFeatures {
+/// Dense features with every entry stored.
+pub fn sparse_of(columns: &Columns) -> deferral_core::SparseFeatures {
     let mut sparse = deferral_core::SparseFeatures::new(columns.rows());
     let mut entries = Vec::with_capacity(columns.rows());
     for column in columns.iter() {

@@ -34,6 +34,7 @@ mod objective;
 mod optimiser;
 pub mod product;
 mod scalar;
+mod scaling;
 pub mod stable;
 mod training;
 
@@ -47,4 +48,5 @@ pub use network::{Activation, Init, Network, NetworkSpec, Tape};
 pub use objective::{Batch, Objective};
 pub use optimiser::Optimiser;
 pub use scalar::Scalar;
+pub use scaling::Scaling;
 pub use training::{EarlyStopping, Inputs, Training, Validation, outputs, train};
