@@ -24,9 +24,19 @@
 pub mod aggregation;
 pub mod online;
 pub mod selection;
+mod trust;
 
 pub use aggregation::{
-    CrowdFit, DawidSkene, GroupedDawidSkene, HierarchicalDawidSkene, HierarchicalFit, Iterations, LearningFromCrowds,
-    Majority, TieRule, WeightedMajority,
+    AnyAggregator, CrowdFit, DawidSkene, FastDawidSkene, Glad, GladFit, GroupedDawidSkene, HierarchicalDawidSkene,
+    HierarchicalFit, Iterations, LearningFromCrowds, Mace, MaceFit, MaceMethod, Majority, NormalPrior, OneCoin,
+    OnlineDawidSkene, OnlineError, RunningConsensus, TieRule, Wawa, WeightedMajority, ZeroBasedSkill,
 };
-pub use selection::{BestExpert, Everyone, FairCommittee, RandomCommittee, RosterPolicy};
+pub use online::{
+    EpsilonGreedy, LinUcb, LinearThompson, MultiplicativeWeights, Online, OnlineMethod, Streamed, StreamedPolicy,
+    Thompson, Ucb,
+};
+pub use selection::{
+    BestExpert, CrowdSelect, CrowdSelectPolicy, CrowdSelectRule, ErrorModel, Everyone, FairCommittee, Goal, LiLiu,
+    RandomCommittee, RosterPolicy,
+};
+pub use trust::{CrowdPolicy, PosteriorVote, Trust};

@@ -24,6 +24,7 @@
 //! # Ok::<(), EvalError>(())
 //! ```
 
+mod aggregators;
 mod audit;
 mod comparison;
 mod error;
@@ -39,6 +40,7 @@ mod settings;
 mod source;
 mod table;
 
+pub use aggregators::{AGGREGATORS, NamedAggregator};
 pub use audit::{Advantage, Audit, ExpertAudit, GroupAudit, LabelCount, audit};
 pub use comparison::{Comparison, Decided, ExpertRecord, Record, Row, Tally};
 pub use error::EvalError;

@@ -2,14 +2,21 @@
 //!
 //! A method is written `name` or `name:key=value,key=value`, such as `joint:k=5,steps=100`.
 
-use deferral_core::{Absent, Committee, ParameterError, Policy, Seat, Selection, TieBreak, VoteRule};
-use deferral_crowd::{BestExpert, Everyone, FairCommittee, RandomCommittee};
+use deferral_core::{
+    Absent, Cases, Committee, Consultation, ParameterError, Policy, Seat, Selection, TieBreak, VoteRule,
+};
+use deferral_crowd::online::Follow;
+use deferral_crowd::{
+    BestExpert, Everyone, FairCommittee, MultiplicativeWeights, OnlineMethod, RandomCommittee, Streamed, Trust,
+};
 use deferral_losses::Joint;
 use deferral_models::Classifier;
 use serde::{Deserialize, Serialize};
 
+use crate::aggregators::{self, AGGREGATORS};
+use crate::error::EvalError;
 use crate::policy::{AnyLearner, AnyPolicy};
-use crate::settings::all_keys;
+use crate::settings::{Setting, all_keys};
 
 /// One line of the list of methods.
 #[derive(Debug, Clone, Copy)]
@@ -22,9 +29,22 @@ pub struct Known {
     pub source: &'static str,
 }
 
-/// All methods, in the order in which tables show them.
-pub const METHODS: &[Known] = &[
-    Known { name: "majority", about: "majority vote of the labels there are; ties go to the first label", source: "-" },
+/// All methods, in the order in which tables show them. The first are the aggregators ([`AGGREGATORS`]), which learn whom
+/// to trust from votes alone.
+pub const METHODS: &[Known] = &joined::<{ AGGREGATORS.len() + LEARNERS.len() }>(AGGREGATORS, LEARNERS);
+
+const fn joined<const N: usize>(first: &[Known], second: &[Known]) -> [Known; N] {
+    let mut all = [first[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// Methods that learn from gold labels.
+const LEARNERS: &[Known] = &[
     Known { name: "best-expert", about: "the most accurate expert among those available", source: "-" },
     Known { name: "classifier", about: "the model alone: regularised logistic regression", source: "-" },
     Known {
@@ -41,6 +61,37 @@ pub const METHODS: &[Known] = &[
         name: "fair-committee",
         about: "5 random experts who are better on the case's group and the classifier, majority",
         source: "Keswani et al. 2021, section 3.2",
+    },
+    Known {
+        name: "multiplicative-weights",
+        about: "weighted majority; weights shrink with every error",
+        source: "Littlestone and Warmuth 1994; Arora et al. 2012",
+    },
+    Known {
+        name: "randomised-weights",
+        about: "one expert drawn by weights that shrink with every error",
+        source: "Littlestone and Warmuth 1994; Arora et al. 2012",
+    },
+    Known {
+        name: "epsilon-greedy",
+        about: "the expert with the best record, learned by asking one a case",
+        source: "Sutton and Barto 2018, section 2.2",
+    },
+    Known { name: "ucb1", about: "the same, exploring by confidence bounds", source: "Auer et al. 2002" },
+    Known {
+        name: "lin-ucb",
+        about: "the expert best for this case, exploring by confidence bounds",
+        source: "Li et al. 2010, algorithm 1",
+    },
+    Known {
+        name: "thompson",
+        about: "as ucb1, exploring by posterior draws",
+        source: "Thompson 1933; Agrawal and Goyal 2012",
+    },
+    Known {
+        name: "linear-thompson",
+        about: "as lin-ucb, exploring by posterior draws",
+        source: "Agrawal and Goyal 2013",
     },
     Known {
         name: "joint",
@@ -62,6 +113,17 @@ pub const METHODS: &[Known] = &[
         about: "joint-published, every group counting the same in the loss",
         source: "Keswani et al. 2021, released code",
     },
+];
+
+/// Methods that want dense features.
+const DENSE: &[&str] = &[
+    "joint",
+    "joint-published",
+    "balanced",
+    "balanced-published",
+    "classifier-published",
+    "lin-ucb",
+    "linear-thompson",
 ];
 
 /// Which features a method sees. What a name means for a data set is settled by the experiment.
@@ -116,7 +178,9 @@ impl Rule {
         let own = match policy {
             AnyPolicy::Joint(policy) => policy.committee(),
             AnyPolicy::Classifier(_) => Committee { classifier: Seat::Always, ..Committee::default() },
-            AnyPolicy::Roster(_) => Committee { classifier: Seat::Never, ..Committee::default() },
+            AnyPolicy::Roster(_) | AnyPolicy::Crowd(_) | AnyPolicy::Streamed(_) => {
+                Committee { classifier: Seat::Never, ..Committee::default() }
+            }
         };
         Committee {
             select: self.select.unwrap_or(own.select),
@@ -124,6 +188,23 @@ impl Rule {
             vote: self.vote.unwrap_or(own.vote),
             tie: self.tie.unwrap_or(own.tie),
         }
+    }
+
+    /// The rule by which a fitted policy asks and decides `cases`: its own way of combining votes, unless the method
+    /// names another.
+    ///
+    /// # Errors
+    /// If k is larger than the voters there are, or the cases lack a group attribute that the policy needs.
+    pub fn consultation<'a>(
+        &self,
+        policy: &'a AnyPolicy,
+        cases: &'a Cases,
+    ) -> Result<Box<dyn Consultation + 'a>, EvalError> {
+        let committee = self.checked_committee(policy)?;
+        Ok(match policy {
+            AnyPolicy::Crowd(crowd) if self.vote.is_none() => Box::new(crowd.decide_by(committee, cases)?),
+            _ => Box::new(committee),
+        })
     }
 
     /// The committee, its size checked against the experts of the policy.
@@ -189,6 +270,31 @@ pub enum MethodError {
     },
 }
 
+/// An online method as a learner, and the committee that it recommends.
+fn streamed<M: OnlineMethod>(learner: Streamed<M>, wrap: impl FnOnce(Streamed<M>) -> AnyLearner) -> (AnyLearner, Rule) {
+    let Committee { select, classifier, vote, tie } = learner.committee();
+    let rule = Rule {
+        select: Some(select),
+        classifier: Some(classifier),
+        vote: Some(vote),
+        tie: Some(tie),
+        absent: Absent::default(),
+    };
+    (wrap(learner), rule)
+}
+
+impl MethodError {
+    /// `method` needs a group attribute, and none was named.
+    pub(crate) fn needs_group(method: &str) -> Self {
+        Self::Value {
+            method: method.to_owned(),
+            key: "group".to_owned(),
+            value: "(none)".to_owned(),
+            expected: "the name of a group attribute of the cases (`--group NAME`)".to_owned(),
+        }
+    }
+}
+
 impl Method {
     /// Reads a method. `defaults` are settings for every method that has them, weaker than its own; `attribute` is the
     /// group attribute that fair methods use.
@@ -208,9 +314,8 @@ impl Method {
         let mut method = Self::named(text, name.trim(), attribute)?;
         let mut own = Vec::new();
         for setting in settings.split(',').map(str::trim).filter(|s| !s.is_empty()) {
-            let wrong = || MethodError::Form { method: name.to_owned(), setting: setting.to_owned() };
-            let (key, value) = setting.split_once('=').ok_or_else(wrong)?;
-            own.push((key.trim(), value.trim()));
+            let Setting { key, value, .. } = Setting::read(name, setting)?;
+            own.push((key, value));
         }
         // Which other settings there are depends on the model, so it is settled first.
         let (models, others): (Vec<_>, Vec<_>) = own.into_iter().partition(|(key, _)| *key == "model");
@@ -242,12 +347,7 @@ impl Method {
         };
         let best = Rule { select: Some(Selection::Top { k: 1 }), ..majority };
         let balance = attribute.map(str::to_owned);
-        let needs_attribute = || MethodError::Value {
-            method: name.to_owned(),
-            key: "group".to_owned(),
-            value: "(none)".to_owned(),
-            expected: "the name of a group attribute of the cases (`--group NAME`)".to_owned(),
-        };
+        let needs_attribute = || MethodError::needs_group(name);
         let joint = |joint| (AnyLearner::Joint(joint), Rule::default());
         let (learner, rule) = match name {
             "majority" => (AnyLearner::Everyone(Everyone {}), majority),
@@ -265,19 +365,44 @@ impl Method {
             "balanced-published" => {
                 joint(Joint { balance: Some(balance.ok_or_else(needs_attribute)?), ..Joint::published() })
             }
+            "multiplicative-weights" => streamed(Streamed::default(), AnyLearner::MultiplicativeWeights),
+            "randomised-weights" => {
+                let method = MultiplicativeWeights { follow: Follow::Random { k: 1 }, ..Default::default() };
+                streamed(Streamed { method, ..Streamed::default() }, AnyLearner::MultiplicativeWeights)
+            }
+            "epsilon-greedy" => streamed(Streamed::default(), AnyLearner::EpsilonGreedy),
+            "ucb1" => streamed(Streamed::default(), AnyLearner::Ucb),
+            "lin-ucb" => streamed(Streamed::default(), AnyLearner::LinUcb),
+            "thompson" => streamed(Streamed::default(), AnyLearner::Thompson),
+            "linear-thompson" => streamed(Streamed::default(), AnyLearner::LinearThompson),
+            _ if let Some(aggregator) = aggregators::named(name, attribute)? => {
+                (AnyLearner::Trust(Trust { aggregator, gold: false }), Rule::default())
+            }
             _ => {
                 let known = METHODS.iter().map(|m| m.name).collect::<Vec<_>>().join(", ");
                 return Err(MethodError::Unknown { name: name.to_owned(), known });
             }
         };
-        let prefers_sparse =
-            !matches!(name, "joint" | "joint-published" | "balanced" | "balanced-published" | "classifier-published");
+        let prefers_sparse = !DENSE.contains(&name);
         Ok(Self { name: text.trim().to_owned(), learner, features: None, prefers_sparse, rule })
     }
 
     /// Whether it looks at cases at all, and not only at who decided what.
     pub fn looks_at_cases(&self) -> bool {
-        !matches!(self.learner, AnyLearner::Everyone(_) | AnyLearner::BestExpert(_))
+        match &self.learner {
+            AnyLearner::Everyone(_) | AnyLearner::BestExpert(_) => false,
+            AnyLearner::Trust(trust) => trust.aggregator.needs_features(),
+            _ => true,
+        }
+    }
+
+    /// Whether it learns from the true labels of the training cases; the others can learn without any.
+    pub fn needs_gold(&self) -> bool {
+        match &self.learner {
+            AnyLearner::Everyone(_) => false,
+            AnyLearner::Trust(trust) => trust.gold,
+            _ => true,
+        }
     }
 }
 
@@ -317,7 +442,7 @@ mod tests {
              it has: k, draw, seat, vote, tie, absent, features, model, strength"
         );
         assert!(parse("classifier:hidden=16,steps=30,model=network").is_ok());
-        assert!(message("jont").starts_with("there is no method `jont`; known: majority, best-expert"));
+        assert!(message("jont").starts_with("there is no method `jont`; known: majority, wawa"));
         assert_eq!(message("joint:k"), "method `joint`: `k` is not of the form key=value");
         assert_eq!(message("joint:k=many"), "method `joint`: k=many must be a whole number");
         assert_eq!(

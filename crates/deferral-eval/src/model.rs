@@ -54,7 +54,7 @@ pub struct Verdicts {
 }
 
 impl Model {
-    /// Fits `method` to all cases of `records` that have a gold label.
+    /// Fits `method` to all cases of `records` that have a gold label; to all cases if the method needs none.
     ///
     /// # Errors
     /// If there is no such case, or learning fails.
@@ -64,7 +64,8 @@ impl Model {
         features: &FeatureChoice,
         ctx: &mut Context<'_>,
     ) -> Result<Self, EvalError> {
-        let known: Vec<usize> = (0..records.n()).filter(|&case| records.labels[case].is_some()).collect();
+        let learns_from = |case: &usize| !method.needs_gold() || records.labels[*case].is_some();
+        let known: Vec<usize> = (0..records.n()).filter(learns_from).collect();
         if known.is_empty() {
             return Err(EvalError::Fit(FitError::NoCases));
         }
@@ -146,7 +147,8 @@ impl Model {
         let cases = cases.cases().clone().with_features(features)?;
         let (probabilities, weights) = (self.policy.classify(&cases)?, self.policy.weigh(&cases)?);
         let beliefs = (&probabilities, &weights);
-        let outcomes = consult(0..cases.n(), beliefs, &self.committee(), source, prices, &stream.child("consult"))?;
+        let rule = self.method.rule.consultation(&self.policy, &cases)?;
+        let outcomes = consult(0..cases.n(), beliefs, rule.as_ref(), source, prices, &stream.child("consult"))?;
         Ok(Verdicts { outcomes, probabilities, weights, dropped_votes: 0 })
     }
 

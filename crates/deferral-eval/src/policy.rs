@@ -3,7 +3,10 @@
 use deferral_core::{
     CaseWeights, Cases, Context, Dataset, FitError, Learner, Policy, PolicyError, Probabilities, Weights,
 };
-use deferral_crowd::{BestExpert, Everyone, FairCommittee, RandomCommittee, RosterPolicy};
+use deferral_crowd::{
+    BestExpert, CrowdPolicy, EpsilonGreedy, Everyone, FairCommittee, LinUcb, LinearThompson, MultiplicativeWeights,
+    RandomCommittee, RosterPolicy, Streamed, StreamedPolicy, Thompson, Trust, Ucb,
+};
 use deferral_losses::{Joint, JointPolicy};
 use deferral_models::{Classifier, ClassifierPolicy};
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,20 @@ pub enum AnyLearner {
     RandomCommittee(RandomCommittee),
     /// A random committee of those who know the group.
     FairCommittee(FairCommittee),
+    /// Whom an aggregator trusts.
+    Trust(Trust),
+    /// Multiplicative weights.
+    MultiplicativeWeights(Streamed<MultiplicativeWeights>),
+    /// Epsilon-greedy.
+    EpsilonGreedy(Streamed<EpsilonGreedy>),
+    /// Upper confidence bounds.
+    Ucb(Streamed<Ucb>),
+    /// Upper confidence bounds that look at the case.
+    LinUcb(Streamed<LinUcb>),
+    /// Thompson sampling.
+    Thompson(Streamed<Thompson>),
+    /// Thompson sampling that looks at the case.
+    LinearThompson(Streamed<LinearThompson>),
 }
 
 /// What any of them learned.
@@ -36,6 +53,10 @@ pub enum AnyPolicy {
     Joint(JointPolicy),
     /// Of all methods whose weights do not look at the case.
     Roster(RosterPolicy),
+    /// Of [`AnyLearner::Trust`].
+    Crowd(CrowdPolicy),
+    /// Of all online methods.
+    Streamed(StreamedPolicy),
 }
 
 impl AnyLearner {
@@ -62,6 +83,13 @@ impl Learner for AnyLearner {
             Self::BestExpert(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
             Self::RandomCommittee(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
             Self::FairCommittee(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
+            Self::Trust(learner) => AnyPolicy::Crowd(learner.fit(data, weights, ctx)?),
+            Self::MultiplicativeWeights(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
+            Self::EpsilonGreedy(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
+            Self::Ucb(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
+            Self::LinUcb(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
+            Self::Thompson(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
+            Self::LinearThompson(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
         })
     }
 }
@@ -72,6 +100,8 @@ impl AnyPolicy {
             Self::Classifier(policy) => policy,
             Self::Joint(policy) => policy,
             Self::Roster(policy) => policy,
+            Self::Crowd(policy) => policy,
+            Self::Streamed(policy) => policy,
         }
     }
 }

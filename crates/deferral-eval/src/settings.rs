@@ -1,10 +1,12 @@
 //! The settings of methods: `key=value`, which method has which, and what each changes.
 
 use deferral_core::{Absent, Seat, Selection, TieBreak, VoteRule};
-use deferral_crowd::{FairCommittee, RandomCommittee};
+use deferral_crowd::online::{Exploration, WeightRule};
+use deferral_crowd::{FairCommittee, RandomCommittee, Streamed, Trust};
 use deferral_losses::{ClassifierGradient, CostScope, Form, Joint, Link, Schedule};
 use deferral_models::{Batches, Classifier, Logistic, Optimiser, Precision, Training};
 
+use crate::aggregators;
 use crate::methods::{FeatureKind, Method, MethodError};
 use crate::policy::AnyLearner;
 
@@ -39,9 +41,30 @@ const SMALL_NETWORK_KEYS: &[&str] = &["model", "hidden"];
 /// Settings of a classifier that is a network.
 const NETWORK_KEYS: &[&str] = &["model", "hidden", "steps", "batch", "rate", "optimiser", "precision"];
 
+/// Settings of aggregators and online methods.
+const CROWD_KEYS: &[&str] = &[
+    "iterations",
+    "tolerance",
+    "variant",
+    "restarts",
+    "pool-strength",
+    "group-strength",
+    "folds",
+    "rounds",
+    "passes",
+    "gold",
+    "eta",
+    "update",
+    "epsilon",
+    "bonus",
+    "confidence",
+    "ridge",
+    "spread",
+];
+
 /// Every setting that a method may have, each once.
 pub(crate) fn all_keys() -> Vec<&'static str> {
-    RULE_KEYS.iter().chain(JOINT_KEYS).chain(LOGISTIC_KEYS).copied().collect()
+    RULE_KEYS.iter().chain(JOINT_KEYS).chain(LOGISTIC_KEYS).chain(CROWD_KEYS).copied().collect()
 }
 
 impl Method {
@@ -57,6 +80,13 @@ impl Method {
                 Classifier::Network { .. } => NETWORK_KEYS,
             },
             AnyLearner::Everyone(_) | AnyLearner::BestExpert(_) => &[],
+            AnyLearner::Trust(trust) => return trust_keys(trust),
+            AnyLearner::MultiplicativeWeights(_) => &["eta", "update", "strength"],
+            AnyLearner::EpsilonGreedy(_) => &["epsilon", "strength"],
+            AnyLearner::Ucb(_) => &["bonus", "strength"],
+            AnyLearner::LinUcb(_) => &["confidence", "ridge", "strength"],
+            AnyLearner::Thompson(_) => &["strength"],
+            AnyLearner::LinearThompson(_) => &["spread", "ridge", "strength"],
         };
         RULE_KEYS.iter().chain(own).copied().collect()
     }
@@ -81,6 +111,43 @@ impl Method {
                 Ok(())
             }
             AnyLearner::Everyone(_) | AnyLearner::BestExpert(_) => Ok(()),
+            AnyLearner::Trust(trust) => match key {
+                "gold" => {
+                    trust.gold = setting.choose(&[("yes", true), ("no", false)])?;
+                    Ok(())
+                }
+                _ => aggregators::set(&mut trust.aggregator, setting),
+            },
+            AnyLearner::MultiplicativeWeights(Streamed { method, classifier }) => {
+                match key {
+                    "eta" => method.rate = Some(setting.number()?),
+                    "update" => {
+                        let rules = [("multiplicative", WeightRule::Multiplicative), ("hedge", WeightRule::Hedge)];
+                        method.rule = setting.choose(&rules)?;
+                    }
+                    _ => set_classifier(classifier, setting)?,
+                }
+                Ok(())
+            }
+            AnyLearner::EpsilonGreedy(Streamed { method, classifier }) => match key {
+                "epsilon" => set_number(setting, |epsilon| method.exploration = Exploration::Constant(epsilon)),
+                _ => set_classifier(classifier, setting),
+            },
+            AnyLearner::Ucb(Streamed { method, classifier }) => match key {
+                "bonus" => set_number(setting, |bonus| method.bonus = bonus),
+                _ => set_classifier(classifier, setting),
+            },
+            AnyLearner::LinUcb(Streamed { method, classifier }) => match key {
+                "confidence" => set_number(setting, |alpha| method.alpha = alpha),
+                "ridge" => set_number(setting, |lambda| method.lambda = lambda),
+                _ => set_classifier(classifier, setting),
+            },
+            AnyLearner::Thompson(Streamed { classifier, .. }) => set_classifier(classifier, setting),
+            AnyLearner::LinearThompson(Streamed { method, classifier }) => match key {
+                "spread" => set_number(setting, |v| method.v = v),
+                "ridge" => set_number(setting, |lambda| method.lambda = lambda),
+                _ => set_classifier(classifier, setting),
+            },
         }
     }
 
@@ -89,9 +156,9 @@ impl Method {
         match setting.key {
             "k" => {
                 let k = setting.count()?;
-                rule.select = Some(match rule.select {
-                    Some(Selection::Distinct { .. }) => Selection::Distinct { k },
-                    Some(Selection::Top { .. }) => Selection::Top { k },
+                rule.select = Some(match (rule.select, &self.learner) {
+                    (Some(Selection::Distinct { .. }), _) => Selection::Distinct { k },
+                    (Some(Selection::Top { .. }), _) | (_, AnyLearner::Trust(_)) => Selection::Top { k },
                     _ => Selection::Sampled { k },
                 });
             }
@@ -143,13 +210,20 @@ impl Method {
 
 /// One `key=value` of a method.
 #[derive(Debug, Clone, Copy)]
-struct Setting<'a> {
-    method: &'a str,
-    key: &'a str,
-    value: &'a str,
+pub(crate) struct Setting<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) value: &'a str,
 }
 
-impl Setting<'_> {
+impl<'a> Setting<'a> {
+    /// Reads `key=value`.
+    pub(crate) fn read(method: &'a str, text: &'a str) -> Result<Self, MethodError> {
+        let wrong = || MethodError::Form { method: method.to_owned(), setting: text.to_owned() };
+        let (key, value) = text.split_once('=').ok_or_else(wrong)?;
+        Ok(Self { method, key: key.trim(), value: value.trim() })
+    }
+
     fn wrong(&self, expected: &str) -> MethodError {
         MethodError::Value {
             method: self.method.to_owned(),
@@ -159,16 +233,16 @@ impl Setting<'_> {
         }
     }
 
-    fn count(&self) -> Result<usize, MethodError> {
+    pub(crate) fn count(&self) -> Result<usize, MethodError> {
         self.value.parse().map_err(|_| self.wrong("a whole number"))
     }
 
-    fn number(&self) -> Result<f64, MethodError> {
+    pub(crate) fn number(&self) -> Result<f64, MethodError> {
         let number = self.value.parse().ok().filter(|number: &f64| number.is_finite());
         number.ok_or_else(|| self.wrong("a finite number"))
     }
 
-    fn choose<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, MethodError> {
+    pub(crate) fn choose<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, MethodError> {
         let names = || choices.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         let found = choices.iter().find(|(name, _)| *name == self.value);
         found.map(|(_, choice)| *choice).ok_or_else(|| self.wrong(&format!("one of {}", names())))
@@ -210,6 +284,17 @@ impl Setting<'_> {
         }
         Ok(true)
     }
+}
+
+fn set_number(setting: Setting<'_>, set: impl FnOnce(f64)) -> Result<(), MethodError> {
+    set(setting.number()?);
+    Ok(())
+}
+
+/// What an aggregator has beside the rule's settings; ties are the rule's.
+fn trust_keys(trust: &Trust) -> Vec<&'static str> {
+    let own = aggregators::keys(&trust.aggregator).into_iter().filter(|key| !RULE_KEYS.contains(key));
+    RULE_KEYS.iter().copied().chain(own).chain(["gold"]).collect()
 }
 
 fn set_joint(joint: &mut Joint, setting: Setting<'_>) -> Result<(), MethodError> {

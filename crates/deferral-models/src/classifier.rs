@@ -188,6 +188,11 @@ impl ClassifierPolicy {
         Ok(Self { experts, classes: shares.len(), model: Model::Prior(shares) })
     }
 
+    /// A logistic model that is already fitted, beside `experts` people.
+    pub fn of_logistic(experts: usize, model: FittedLogistic) -> Self {
+        Self { experts, classes: model.classes(), model: Model::Logistic(model) }
+    }
+
     /// The class shares of a data set's labels, uniform where there are none.
     pub fn of_frequencies(data: &Dataset) -> Self {
         let mut counts = vec![0.0; data.k()];

@@ -177,6 +177,11 @@ impl FittedLogistic {
         self.status
     }
 
+    /// Number of classes, K.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
     /// Number of features.
     pub fn dim(&self) -> usize {
         self.dim

@@ -73,6 +73,8 @@ pub struct CrowdFit {
     pub consensus: Consensus,
     /// The classifier, trained on all tasks: what is believed of a task before anybody votes.
     pub classifier: FittedLogistic,
+    /// What makes its probabilities mean what they say, from the last out-of-fold predictions.
+    pub scaling: Scaling,
 }
 
 impl LearningFromCrowds {
@@ -86,8 +88,10 @@ impl LearningFromCrowds {
         let mut posterior = cautious_shares(ballots);
         let (mut values, mut status) = (Vec::new(), FitStatus::StepLimit);
         let mut last = None;
+        let mut scaling = Scaling::identity(ballots.classes());
         for _ in 0..self.rounds {
-            let log_prior = text.log_predictions(&self.classifier, &posterior, ctx)?;
+            let log_prior;
+            (log_prior, scaling) = text.log_predictions(&self.classifier, &posterior, ctx)?;
             let prior = TaskPrior::Given(&log_prior);
             let (estimate, _) = self.workers.estimate(ballots, posterior.clone(), prior, ctx)?;
             values.extend_from_slice(&estimate.trace.values);
@@ -102,7 +106,8 @@ impl LearningFromCrowds {
         let Estimate { posterior, shares, confusions, .. } = last.ok_or(AggregateError::NoVotes)?;
         let classifier = text.train(&self.classifier, &posterior, &text.known, None, ctx)?;
         let trace = Trace { criterion: Criterion::HeldOut, values, status };
-        Ok(CrowdFit { consensus: consensus_of(posterior, shares, &confusions[0], ballots.m(), trace), classifier })
+        let consensus = consensus_of(posterior, shares, &confusions[0], ballots.m(), trace);
+        Ok(CrowdFit { consensus, classifier, scaling })
     }
 }
 
@@ -193,13 +198,13 @@ impl Text {
         Ok(classifier.fit_soft(&self.features, &targets, &weights, start, ctx)?)
     }
 
-    /// Trains all classifiers on, and returns the logs of what they say, scaled.
+    /// Trains all classifiers on, and returns the logs of what they say, scaled, and the scaling.
     fn log_predictions(
         &mut self,
         classifier: &Logistic,
         posterior: &Columns,
         ctx: &mut Context<'_>,
-    ) -> Result<Columns, AggregateError> {
+    ) -> Result<(Columns, Scaling), AggregateError> {
         let mut predictions = Columns::zeros(posterior.rows(), posterior.n());
         for at in 0..self.parts.len() {
             let part = &self.parts[at];
@@ -219,7 +224,7 @@ impl Text {
                 *p = p.max(FLOOR).ln();
             }
         }
-        Ok(predictions)
+        Ok((predictions, scaling))
     }
 }
 

@@ -52,7 +52,9 @@ impl Shrunk<'_, '_> {
             let mut log_prior = self.estimate(&mut tables);
             confusions.clone_from(&tables.of_group);
             for table in &mut tables.of_group {
-                table.iter_mut().for_each(|entry| *entry = entry.ln());
+                for entry in table.iter_mut() {
+                    *entry = entry.ln();
+                }
             }
             let log_shares = logs(&shares);
             let prior = match self.prior {

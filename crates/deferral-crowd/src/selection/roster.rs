@@ -22,6 +22,13 @@ enum RosterWeights {
     ByGroup { attribute: String, values: Names, weights: Vec<Vec<f64>> },
 }
 
+impl RosterPolicy {
+    /// The same m + 1 weights for all cases, the classifier's last.
+    pub(crate) fn everywhere(classifier: ClassifierPolicy, weights: Vec<f64>) -> Self {
+        Self { classifier, weights: RosterWeights::Everywhere(weights) }
+    }
+}
+
 impl Policy for RosterPolicy {
     fn experts(&self) -> usize {
         self.classifier.experts()
