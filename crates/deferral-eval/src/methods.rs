@@ -2,12 +2,11 @@
 //!
 //! A method is written `name` or `name:key=value,key=value`, such as `joint:k=5,steps=100`.
 
-use deferral_core::{
-    Absent, Cases, Committee, Consultation, ParameterError, Policy, Seat, Selection, TieBreak, VoteRule,
-};
+use deferral_core::{Absent, Cases, Committee, Consultation, Policy, Seat, Selection, TieBreak, VoteRule};
 use deferral_crowd::online::Follow;
 use deferral_crowd::{
-    BestExpert, Everyone, FairCommittee, MultiplicativeWeights, OnlineMethod, RandomCommittee, Streamed, Trust,
+    BestExpert, CrowdSelect, CrowdSelectRule, Everyone, FairCommittee, Goal, LiLiu, MultiplicativeWeights,
+    OnlineMethod, RandomCommittee, Streamed, Trust,
 };
 use deferral_losses::Joint;
 use deferral_models::Classifier;
@@ -61,6 +60,16 @@ const LEARNERS: &[Known] = &[
         name: "fair-committee",
         about: "5 random experts who are better on the case's group and the classifier, majority",
         source: "Keswani et al. 2021, section 3.2",
+    },
+    Known {
+        name: "ll",
+        about: "the 5 workers who were right most reliably, the classifier among the candidates, majority",
+        source: "Li and Liu 2015, reconstructed",
+    },
+    Known {
+        name: "crowd-select",
+        about: "the 5 workers least likely to err on this case, weighted by how likely",
+        source: "Qiu et al. 2016, reconstructed",
     },
     Known {
         name: "multiplicative-weights",
@@ -170,52 +179,8 @@ pub struct Rule {
     pub tie: Option<TieBreak>,
     /// What happens with experts who did not label a case.
     pub absent: Absent,
-}
-
-impl Rule {
-    /// The committee for a fitted policy.
-    pub fn committee(&self, policy: &AnyPolicy) -> Committee {
-        let own = match policy {
-            AnyPolicy::Joint(policy) => policy.committee(),
-            AnyPolicy::Classifier(_) => Committee { classifier: Seat::Always, ..Committee::default() },
-            AnyPolicy::Roster(_) | AnyPolicy::Crowd(_) | AnyPolicy::Streamed(_) => {
-                Committee { classifier: Seat::Never, ..Committee::default() }
-            }
-        };
-        Committee {
-            select: self.select.unwrap_or(own.select),
-            classifier: self.classifier.unwrap_or(own.classifier),
-            vote: self.vote.unwrap_or(own.vote),
-            tie: self.tie.unwrap_or(own.tie),
-        }
-    }
-
-    /// The rule by which a fitted policy asks and decides `cases`: its own way of combining votes, unless the method
-    /// names another.
-    ///
-    /// # Errors
-    /// If k is larger than the voters there are, or the cases lack a group attribute that the policy needs.
-    pub fn consultation<'a>(
-        &self,
-        policy: &'a AnyPolicy,
-        cases: &'a Cases,
-    ) -> Result<Box<dyn Consultation + 'a>, EvalError> {
-        let committee = self.checked_committee(policy)?;
-        Ok(match policy {
-            AnyPolicy::Crowd(crowd) if self.vote.is_none() => Box::new(crowd.decide_by(committee, cases)?),
-            _ => Box::new(committee),
-        })
-    }
-
-    /// The committee, its size checked against the experts of the policy.
-    ///
-    /// # Errors
-    /// If k is larger than the voters there are.
-    pub fn checked_committee(&self, policy: &AnyPolicy) -> Result<Committee, ParameterError> {
-        let committee = self.committee(policy);
-        committee.check(policy.experts())?;
-        Ok(committee)
-    }
+    /// What the selection of `crowd-select` is for.
+    pub goal: Option<Goal>,
 }
 
 /// Why a method is not known.
@@ -278,7 +243,7 @@ fn streamed<M: OnlineMethod>(learner: Streamed<M>, wrap: impl FnOnce(Streamed<M>
         classifier: Some(classifier),
         vote: Some(vote),
         tie: Some(tie),
-        absent: Absent::default(),
+        ..Rule::default()
     };
     (wrap(learner), rule)
 }
@@ -365,6 +330,8 @@ impl Method {
             "balanced-published" => {
                 joint(Joint { balance: Some(balance.ok_or_else(needs_attribute)?), ..Joint::published() })
             }
+            "ll" => (AnyLearner::LiLiu(LiLiu::default()), Rule::default()),
+            "crowd-select" => (AnyLearner::CrowdSelect(CrowdSelect::default()), Rule::default()),
             "multiplicative-weights" => streamed(Streamed::default(), AnyLearner::MultiplicativeWeights),
             "randomised-weights" => {
                 let method = MultiplicativeWeights { follow: Follow::Random { k: 1 }, ..Default::default() };
@@ -385,6 +352,53 @@ impl Method {
         };
         let prefers_sparse = !DENSE.contains(&name);
         Ok(Self { name: text.trim().to_owned(), learner, features: None, prefers_sparse, rule })
+    }
+
+    /// The committee that a fitted policy is meant for, where the method names no other.
+    pub fn committee(&self, policy: &AnyPolicy) -> Committee {
+        let own = match (policy, &self.learner) {
+            (AnyPolicy::Joint(policy), _) => policy.committee(),
+            (AnyPolicy::Classifier(_), _) => Committee { classifier: Seat::Always, ..Committee::default() },
+            (_, AnyLearner::LiLiu(learner)) => learner.committee(policy.experts()),
+            _ => Committee { classifier: Seat::Never, ..Committee::default() },
+        };
+        Committee {
+            select: self.rule.select.unwrap_or(own.select),
+            classifier: self.rule.classifier.unwrap_or(own.classifier),
+            vote: self.rule.vote.unwrap_or(own.vote),
+            tie: self.rule.tie.unwrap_or(own.tie),
+        }
+    }
+
+    /// The rule by which a fitted policy asks and decides `cases`: its own way of choosing and of combining votes, unless
+    /// the method names another. `prices` are what a label of each expert costs, if they differ.
+    ///
+    /// # Errors
+    /// If the rule does not suit the number of voters there are, or the cases lack a group attribute that it needs.
+    pub fn consultation<'a>(
+        &self,
+        policy: &'a AnyPolicy,
+        cases: &'a Cases,
+        prices: Option<&[f64]>,
+    ) -> Result<Box<dyn Consultation + 'a>, EvalError> {
+        let committee = self.committee(policy);
+        let voting = self.rule.vote.is_some();
+        Ok(match policy {
+            AnyPolicy::CrowdSelect(_) if !voting && self.rule.select.is_none() => {
+                let rule =
+                    CrowdSelectRule { goal: self.rule.goal.unwrap_or_default(), prices: prices.map(<[f64]>::to_vec) };
+                rule.check(policy.experts())?;
+                Box::new(rule)
+            }
+            AnyPolicy::Crowd(crowd) if !voting => {
+                committee.check(policy.experts())?;
+                Box::new(crowd.decide_by(committee, cases)?)
+            }
+            _ => {
+                committee.check(policy.experts())?;
+                Box::new(committee)
+            }
+        })
     }
 
     /// Whether it looks at cases at all, and not only at who decided what.

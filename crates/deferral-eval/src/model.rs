@@ -79,7 +79,7 @@ impl Model {
         let data = records.dataset(features_of(featuriser.as_ref(), &records)?)?;
         let learner = method.learner.clone().with_prices(records.prices.as_deref());
         let policy = learner.fit(&data, &CaseWeights::uniform(data.n()), &mut ctx.part("learner"))?;
-        method.rule.checked_committee(&policy)?;
+        method.consultation(&policy, data.cases(), records.prices.as_deref())?;
         Ok(Self { method: method.clone(), featuriser, policy, labels: records.label_names, experts: records.experts })
     }
 
@@ -105,7 +105,7 @@ impl Model {
 
     /// The committee it decides with.
     pub fn committee(&self) -> Committee {
-        self.method.rule.committee(&self.policy)
+        self.method.committee(&self.policy)
     }
 
     /// Decides all cases of `records` with the votes recorded there, which stand for the answers that the people asked
@@ -147,7 +147,7 @@ impl Model {
         let cases = cases.cases().clone().with_features(features)?;
         let (probabilities, weights) = (self.policy.classify(&cases)?, self.policy.weigh(&cases)?);
         let beliefs = (&probabilities, &weights);
-        let rule = self.method.rule.consultation(&self.policy, &cases)?;
+        let rule = self.method.consultation(&self.policy, &cases, prices)?;
         let outcomes = consult(0..cases.n(), beliefs, rule.as_ref(), source, prices, &stream.child("consult"))?;
         Ok(Verdicts { outcomes, probabilities, weights, dropped_votes: 0 })
     }

@@ -4,8 +4,9 @@ use deferral_core::{
     CaseWeights, Cases, Context, Dataset, FitError, Learner, Policy, PolicyError, Probabilities, Weights,
 };
 use deferral_crowd::{
-    BestExpert, CrowdPolicy, EpsilonGreedy, Everyone, FairCommittee, LinUcb, LinearThompson, MultiplicativeWeights,
-    RandomCommittee, RosterPolicy, Streamed, StreamedPolicy, Thompson, Trust, Ucb,
+    BestExpert, CrowdPolicy, CrowdSelect, CrowdSelectPolicy, EpsilonGreedy, Everyone, FairCommittee, LiLiu, LinUcb,
+    LinearThompson, MultiplicativeWeights, RandomCommittee, RosterPolicy, Streamed, StreamedPolicy, Thompson, Trust,
+    Ucb,
 };
 use deferral_losses::{Joint, JointPolicy};
 use deferral_models::{Classifier, ClassifierPolicy};
@@ -29,6 +30,10 @@ pub enum AnyLearner {
     FairCommittee(FairCommittee),
     /// Whom an aggregator trusts.
     Trust(Trust),
+    /// The same few workers for all cases.
+    LiLiu(LiLiu),
+    /// A few workers for each case.
+    CrowdSelect(CrowdSelect),
     /// Multiplicative weights.
     MultiplicativeWeights(Streamed<MultiplicativeWeights>),
     /// Epsilon-greedy.
@@ -55,6 +60,8 @@ pub enum AnyPolicy {
     Roster(RosterPolicy),
     /// Of [`AnyLearner::Trust`].
     Crowd(CrowdPolicy),
+    /// Of [`AnyLearner::CrowdSelect`].
+    CrowdSelect(CrowdSelectPolicy),
     /// Of all online methods.
     Streamed(StreamedPolicy),
 }
@@ -67,7 +74,48 @@ impl AnyLearner {
             (Self::Joint(joint), Some(prices)) if joint.expert_costs.is_none() => {
                 Self::Joint(Joint { expert_costs: Some(prices.to_vec()), ..joint })
             }
+            (Self::LiLiu(ll), Some(prices)) if ll.prices.is_none() => {
+                Self::LiLiu(LiLiu { prices: Some(prices.to_vec()), ..ll })
+            }
             (learner, _) => learner,
+        }
+    }
+}
+
+impl AnyLearner {
+    /// The classifier that works beside the experts, where the learner has one that can be chosen.
+    pub fn classifier(&self) -> Option<&Classifier> {
+        match self {
+            Self::Classifier(classifier)
+            | Self::RandomCommittee(RandomCommittee { classifier })
+            | Self::FairCommittee(FairCommittee { classifier, .. })
+            | Self::LiLiu(LiLiu { classifier, .. })
+            | Self::CrowdSelect(CrowdSelect { classifier, .. })
+            | Self::MultiplicativeWeights(Streamed { classifier, .. })
+            | Self::EpsilonGreedy(Streamed { classifier, .. })
+            | Self::Ucb(Streamed { classifier, .. })
+            | Self::LinUcb(Streamed { classifier, .. })
+            | Self::Thompson(Streamed { classifier, .. })
+            | Self::LinearThompson(Streamed { classifier, .. }) => Some(classifier),
+            Self::Joint(_) | Self::Everyone(_) | Self::BestExpert(_) | Self::Trust(_) => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub(crate) fn classifier_mut(&mut self) -> Option<&mut Classifier> {
+        match self {
+            Self::Classifier(classifier)
+            | Self::RandomCommittee(RandomCommittee { classifier })
+            | Self::FairCommittee(FairCommittee { classifier, .. })
+            | Self::LiLiu(LiLiu { classifier, .. })
+            | Self::CrowdSelect(CrowdSelect { classifier, .. })
+            | Self::MultiplicativeWeights(Streamed { classifier, .. })
+            | Self::EpsilonGreedy(Streamed { classifier, .. })
+            | Self::Ucb(Streamed { classifier, .. })
+            | Self::LinUcb(Streamed { classifier, .. })
+            | Self::Thompson(Streamed { classifier, .. })
+            | Self::LinearThompson(Streamed { classifier, .. }) => Some(classifier),
+            Self::Joint(_) | Self::Everyone(_) | Self::BestExpert(_) | Self::Trust(_) => None,
         }
     }
 }
@@ -84,6 +132,8 @@ impl Learner for AnyLearner {
             Self::RandomCommittee(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
             Self::FairCommittee(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
             Self::Trust(learner) => AnyPolicy::Crowd(learner.fit(data, weights, ctx)?),
+            Self::LiLiu(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
+            Self::CrowdSelect(learner) => AnyPolicy::CrowdSelect(learner.fit(data, weights, ctx)?),
             Self::MultiplicativeWeights(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
             Self::EpsilonGreedy(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
             Self::Ucb(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
@@ -101,6 +151,7 @@ impl AnyPolicy {
             Self::Joint(policy) => policy,
             Self::Roster(policy) => policy,
             Self::Crowd(policy) => policy,
+            Self::CrowdSelect(policy) => policy,
             Self::Streamed(policy) => policy,
         }
     }

@@ -168,11 +168,11 @@ impl<'a> Bench<'a> {
         let Some((_, _, test)) = self.features.iter().find(|(kind, ..)| *kind == fitted.kind) else {
             return Err(EvalError::Nothing("features went missing".to_owned()));
         };
-        let rule = method.rule.consultation(&fitted.policy, test.cases())?;
+        let prices = self.records.prices.as_deref();
+        let rule = method.consultation(&fitted.policy, test.cases(), prices)?;
         let mut source = Recorded::new(test.decisions(), method.rule.absent);
         let beliefs = (&fitted.probabilities, &fitted.weights);
         let stream = self.stream.child("consult");
-        let prices = self.records.prices.as_deref();
         let outcomes = consult(0..test.n(), beliefs, rule.as_ref(), &mut source, prices, &stream)?;
         let gold = known_labels(test.cases());
         let mut record =

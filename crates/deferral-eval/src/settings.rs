@@ -2,7 +2,8 @@
 
 use deferral_core::{Absent, Seat, Selection, TieBreak, VoteRule};
 use deferral_crowd::online::{Exploration, WeightRule};
-use deferral_crowd::{FairCommittee, RandomCommittee, Streamed, Trust};
+use deferral_crowd::selection::li_liu::{Objective as LiLiuObjective, Size, Vote as LiLiuVote};
+use deferral_crowd::{CrowdSelect, ErrorModel, Goal, LiLiu, Streamed, Trust};
 use deferral_losses::{ClassifierGradient, CostScope, Form, Joint, Link, Schedule};
 use deferral_models::{Batches, Classifier, Logistic, Optimiser, Precision, Training};
 
@@ -60,6 +61,15 @@ const CROWD_KEYS: &[&str] = &[
     "confidence",
     "ridge",
     "spread",
+    "at-most",
+    "objective",
+    "weighting",
+    "budget",
+    "errors",
+    "error-strength",
+    "neighbours",
+    "decay",
+    "error",
 ];
 
 /// Every setting that a method may have, each once.
@@ -70,25 +80,25 @@ pub(crate) fn all_keys() -> Vec<&'static str> {
 impl Method {
     /// The settings it has.
     pub(crate) fn keys(&self) -> Vec<&'static str> {
-        let own = match &self.learner {
+        let own: &[&str] = match &self.learner {
             AnyLearner::Joint(_) => JOINT_KEYS,
-            AnyLearner::Classifier(classifier)
-            | AnyLearner::RandomCommittee(RandomCommittee { classifier })
-            | AnyLearner::FairCommittee(FairCommittee { classifier, .. }) => match classifier {
-                Classifier::Logistic(_) => LOGISTIC_KEYS,
-                Classifier::SmallNetwork { .. } => SMALL_NETWORK_KEYS,
-                Classifier::Network { .. } => NETWORK_KEYS,
-            },
-            AnyLearner::Everyone(_) | AnyLearner::BestExpert(_) => &[],
+            AnyLearner::Classifier(_)
+            | AnyLearner::RandomCommittee(_)
+            | AnyLearner::FairCommittee(_)
+            | AnyLearner::Everyone(_)
+            | AnyLearner::BestExpert(_)
+            | AnyLearner::Thompson(_) => &[],
             AnyLearner::Trust(trust) => return trust_keys(trust),
-            AnyLearner::MultiplicativeWeights(_) => &["eta", "update", "strength"],
-            AnyLearner::EpsilonGreedy(_) => &["epsilon", "strength"],
-            AnyLearner::Ucb(_) => &["bonus", "strength"],
-            AnyLearner::LinUcb(_) => &["confidence", "ridge", "strength"],
-            AnyLearner::Thompson(_) => &["strength"],
-            AnyLearner::LinearThompson(_) => &["spread", "ridge", "strength"],
+            AnyLearner::LiLiu(_) => &["at-most", "objective", "weighting", "budget"],
+            AnyLearner::CrowdSelect(_) => &["errors", "error-strength", "neighbours", "decay", "error", "budget"],
+            AnyLearner::MultiplicativeWeights(_) => &["eta", "update"],
+            AnyLearner::EpsilonGreedy(_) => &["epsilon"],
+            AnyLearner::Ucb(_) => &["bonus"],
+            AnyLearner::LinUcb(_) => &["confidence", "ridge"],
+            AnyLearner::LinearThompson(_) => &["spread", "ridge"],
         };
-        RULE_KEYS.iter().chain(own).copied().collect()
+        let of_classifier = self.learner.classifier().map_or(&[][..], classifier_keys);
+        RULE_KEYS.iter().chain(own).chain(of_classifier).copied().collect()
     }
 
     pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<(), MethodError> {
@@ -101,16 +111,16 @@ impl Method {
         if RULE_KEYS.contains(&key) {
             return self.set_rule(setting);
         }
+        if let Some(classifier) = self.learner.classifier_mut()
+            && classifier_keys(classifier).contains(&key)
+        {
+            set_classifier(classifier, setting)?;
+            // A network sees dense features; a logistic model those that the method is at its best with.
+            self.prefers_sparse &= matches!(classifier, Classifier::Logistic(_));
+            return Ok(());
+        }
         match &mut self.learner {
             AnyLearner::Joint(joint) => set_joint(joint, setting),
-            AnyLearner::Classifier(classifier)
-            | AnyLearner::RandomCommittee(RandomCommittee { classifier })
-            | AnyLearner::FairCommittee(FairCommittee { classifier, .. }) => {
-                set_classifier(classifier, setting)?;
-                self.prefers_sparse = matches!(classifier, Classifier::Logistic(_));
-                Ok(())
-            }
-            AnyLearner::Everyone(_) | AnyLearner::BestExpert(_) => Ok(()),
             AnyLearner::Trust(trust) => match key {
                 "gold" => {
                     trust.gold = setting.choose(&[("yes", true), ("no", false)])?;
@@ -118,36 +128,39 @@ impl Method {
                 }
                 _ => aggregators::set(&mut trust.aggregator, setting),
             },
-            AnyLearner::MultiplicativeWeights(Streamed { method, classifier }) => {
-                match key {
-                    "eta" => method.rate = Some(setting.number()?),
-                    "update" => {
-                        let rules = [("multiplicative", WeightRule::Multiplicative), ("hedge", WeightRule::Hedge)];
-                        method.rule = setting.choose(&rules)?;
-                    }
-                    _ => set_classifier(classifier, setting)?,
+            AnyLearner::LiLiu(ll) => set_li_liu(ll, setting),
+            AnyLearner::CrowdSelect(learner) => match key {
+                "error" => set_number(setting, |error| self.rule.goal = Some(Goal::ErrorBound { error })),
+                "budget" => set_number(setting, |budget| self.rule.goal = Some(Goal::Budget { budget })),
+                _ => set_crowd_select(learner, setting),
+            },
+            AnyLearner::MultiplicativeWeights(Streamed { method, .. }) => {
+                if key == "eta" {
+                    return set_number(setting, |rate| method.rate = Some(rate));
                 }
+                let rules = [("multiplicative", WeightRule::Multiplicative), ("hedge", WeightRule::Hedge)];
+                method.rule = setting.choose(&rules)?;
                 Ok(())
             }
-            AnyLearner::EpsilonGreedy(Streamed { method, classifier }) => match key {
-                "epsilon" => set_number(setting, |epsilon| method.exploration = Exploration::Constant(epsilon)),
-                _ => set_classifier(classifier, setting),
-            },
-            AnyLearner::Ucb(Streamed { method, classifier }) => match key {
-                "bonus" => set_number(setting, |bonus| method.bonus = bonus),
-                _ => set_classifier(classifier, setting),
-            },
-            AnyLearner::LinUcb(Streamed { method, classifier }) => match key {
+            AnyLearner::EpsilonGreedy(Streamed { method, .. }) => {
+                set_number(setting, |epsilon| method.exploration = Exploration::Constant(epsilon))
+            }
+            AnyLearner::Ucb(Streamed { method, .. }) => set_number(setting, |bonus| method.bonus = bonus),
+            AnyLearner::LinUcb(Streamed { method, .. }) => match key {
                 "confidence" => set_number(setting, |alpha| method.alpha = alpha),
-                "ridge" => set_number(setting, |lambda| method.lambda = lambda),
-                _ => set_classifier(classifier, setting),
+                _ => set_number(setting, |lambda| method.lambda = lambda),
             },
-            AnyLearner::Thompson(Streamed { classifier, .. }) => set_classifier(classifier, setting),
-            AnyLearner::LinearThompson(Streamed { method, classifier }) => match key {
+            AnyLearner::LinearThompson(Streamed { method, .. }) => match key {
                 "spread" => set_number(setting, |v| method.v = v),
-                "ridge" => set_number(setting, |lambda| method.lambda = lambda),
-                _ => set_classifier(classifier, setting),
+                _ => set_number(setting, |lambda| method.lambda = lambda),
             },
+            // What is left of these belongs to their classifier or to the rule.
+            AnyLearner::Classifier(_)
+            | AnyLearner::RandomCommittee(_)
+            | AnyLearner::FairCommittee(_)
+            | AnyLearner::Everyone(_)
+            | AnyLearner::BestExpert(_)
+            | AnyLearner::Thompson(_) => Ok(()),
         }
     }
 
@@ -156,6 +169,17 @@ impl Method {
         match setting.key {
             "k" => {
                 let k = setting.count()?;
+                match &mut self.learner {
+                    AnyLearner::LiLiu(ll) => {
+                        ll.size = Size::Exactly { k };
+                        return Ok(());
+                    }
+                    AnyLearner::CrowdSelect(_) => rule.goal = Some(Goal::Size { k }),
+                    _ => {}
+                }
+                if rule.goal.is_some() && rule.select.is_none() {
+                    return Ok(());
+                }
                 rule.select = Some(match (rule.select, &self.learner) {
                     (Some(Selection::Distinct { .. }), _) => Selection::Distinct { k },
                     (Some(Selection::Top { .. }), _) | (_, AnyLearner::Trust(_)) => Selection::Top { k },
@@ -286,6 +310,48 @@ impl<'a> Setting<'a> {
     }
 }
 
+fn set_li_liu(ll: &mut LiLiu, setting: Setting<'_>) -> Result<(), MethodError> {
+    match setting.key {
+        "at-most" => ll.size = Size::AtMost { k: setting.count()? },
+        "objective" => {
+            ll.objective = setting.choose(&[
+                ("corrected", LiLiuObjective::Corrected),
+                ("ratio", LiLiuObjective::Ratio),
+                ("plain", LiLiuObjective::Plain),
+            ])?;
+        }
+        "weighting" => {
+            ll.vote = setting.choose(&[
+                ("majority", LiLiuVote::Majority),
+                ("log-odds", LiLiuVote::LogOdds),
+                ("linear", LiLiuVote::Linear),
+            ])?;
+        }
+        _ => ll.budget = Some(setting.number()?),
+    }
+    Ok(())
+}
+
+fn set_crowd_select(learner: &mut CrowdSelect, setting: Setting<'_>) -> Result<(), MethodError> {
+    match setting.key {
+        "errors" => {
+            learner.errors = match setting.value {
+                "logistic" => ErrorModel::default(),
+                "neighbours" => ErrorModel::Neighbours { k: 25 },
+                "recent" => ErrorModel::Recent { decay: 0.95 },
+                _ => return Err(setting.wrong("one of logistic, neighbours, recent")),
+            };
+        }
+        "error-strength" => {
+            let strength = setting.number()?;
+            learner.errors = ErrorModel::Classifier(Classifier::Logistic(Logistic { strength, ..Logistic::default() }));
+        }
+        "neighbours" => learner.errors = ErrorModel::Neighbours { k: setting.count()? },
+        _ => learner.errors = ErrorModel::Recent { decay: setting.number()? },
+    }
+    Ok(())
+}
+
 fn set_number(setting: Setting<'_>, set: impl FnOnce(f64)) -> Result<(), MethodError> {
     set(setting.number()?);
     Ok(())
@@ -342,6 +408,15 @@ fn schedule(setting: Setting<'_>) -> Result<Schedule, MethodError> {
             let (classifier, system) = parts.ok_or_else(|| setting.wrong(expected))?;
             Ok(Schedule::Constant { classifier, system })
         }
+    }
+}
+
+/// The settings that a classifier has.
+fn classifier_keys(classifier: &Classifier) -> &'static [&'static str] {
+    match classifier {
+        Classifier::Logistic(_) => LOGISTIC_KEYS,
+        Classifier::SmallNetwork { .. } => SMALL_NETWORK_KEYS,
+        Classifier::Network { .. } => NETWORK_KEYS,
     }
 }
 
