@@ -14,8 +14,8 @@ use crate::aggregation::AnyAggregator;
 
 /// Learns whom to trust by aggregating the votes on the training cases, without gold labels unless asked to use them.
 ///
-/// Experts weigh as much as the log-odds of their skill, or as their vote did in a weighted majority; those who are no
-/// better than chance weigh nothing. Whoever is asked, [`CrowdPolicy::decide_by`] combines their answers as the aggregator
+/// Experts weigh as much as a vote of theirs tells of the truth, in nats (the mutual information of vote and truth), or as
+/// their vote did in a weighted majority; those who answer at random weigh nothing and are not asked. Whoever is asked, [`CrowdPolicy::decide_by`] combines their answers as the aggregator
 /// did. O(the aggregator).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -124,8 +124,8 @@ impl Policy for CrowdPolicy {
     fn weigh(&self, cases: &Cases) -> Result<Weights, PolicyError> {
         let column = |skills: &mut dyn Iterator<Item = f64>| skills.chain([0.0]).collect::<Vec<f64>>();
         let of = |table: &Confusions| {
-            let skill = |worker| log_odds(table.skill(ExpertId::at(worker), &self.shares), self.classes());
-            column(&mut (0..self.experts()).map(skill))
+            let weight = |worker| information(table, worker, &self.shares);
+            column(&mut (0..self.experts()).map(weight))
         };
         match &self.workers {
             Workers::Weights(weights) => Ok(Weights(Columns::repeat(&column(&mut weights.iter().copied()), cases.n()))),
@@ -138,12 +138,18 @@ impl Policy for CrowdPolicy {
     }
 }
 
-/// The weight of a vote of somebody who is right with probability `skill` and errs on every other class alike; 0 for
-/// whoever is no better than chance.
-fn log_odds(skill: f64, classes: usize) -> f64 {
-    const CLOSEST: f64 = 1e-6;
-    let skill = skill.clamp(CLOSEST, 1.0 - CLOSEST);
-    (classes.saturating_sub(1).max(1) as f64 * skill / (1.0 - skill)).ln().max(0.0)
+/// What a vote of this worker tells of the truth, in nats: the mutual information of vote and truth. 0 for somebody whose
+/// votes do not depend on the truth, `ln K` for one who is always right where all classes are equally frequent.
+fn information(table: &Confusions, worker: usize, shares: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    for vote in 0..table.classes() {
+        let given = table.given_vote(ExpertId::at(worker), Label::at(vote));
+        let overall: f64 = given.iter().zip(shares).map(|(p, share)| p * share).sum();
+        let part = |(p, share): (&f64, &f64)| if *p > 0.0 { share * p * (p / overall).ln() } else { 0.0 };
+        sum += given.iter().zip(shares).filter(|(_, share)| **share > 0.0).map(part).sum::<f64>();
+    }
+    // Rounding may leave less than nothing.
+    sum.max(0.0)
 }
 
 /// Asks as a committee does and decides by the posterior: `p_k ~ P(k | case) prod_j C_j[k, vote_j]`.
@@ -190,5 +196,24 @@ impl Consultation for PosteriorVote<'_> {
             (Next::Decide(_), Some(table)) => Next::Decide(decide(table, state)),
             (next, _) => next,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn information_is_none_of_a_random_vote_and_all_of_a_perfect_one() {
+        let table = [[[1.0, 0.0], [0.0, 1.0]], [[0.3, 0.7], [0.3, 0.7]], [[0.0, 1.0], [1.0, 0.0]]];
+        let table = Confusions::from_fn(3, 2, |worker, truth, vote| table[worker][truth][vote]);
+        let of = |worker| information(&table, worker, &[0.5, 0.5]);
+        assert!((of(0) - std::f64::consts::LN_2).abs() < 1e-12);
+        assert_eq!(of(1), 0.0);
+        // Always wrong tells as much as always right.
+        assert_eq!(of(2), of(0));
+        // Entropy before minus expected entropy after: H(p) - E H(p | vote) with p = (.4, .6).
+        let expert = Confusions::from_fn(1, 2, |_, truth, vote| [[0.8, 0.2], [0.1, 0.9]][truth][vote]);
+        assert!((information(&expert, 0, &[0.4, 0.6]) - 0.268_853).abs() < 1e-6);
     }
 }
