@@ -36,7 +36,8 @@ pub use online::{
     Thompson, Ucb,
 };
 pub use selection::{
-    BestExpert, CrowdSelect, CrowdSelectPolicy, CrowdSelectRule, ErrorModel, Everyone, FairCommittee, Goal, LiLiu,
-    RandomCommittee, RosterPolicy,
+    BestExpert, CrowdSelect, CrowdSelectPolicy, CrowdSelectRule, Draw, EpsilonFirst, ErrorModel, Everyone,
+    FairCommittee, Goal, GoelFaltings, GoelFaltingsLoop, LiLiu, OnlineEpsilonFirst, OnlineGoelFaltings,
+    RandomCommittee, Rationed, RosterPolicy,
 };
 pub use trust::{CrowdPolicy, PosteriorVote, Trust};

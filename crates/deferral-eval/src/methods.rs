@@ -5,8 +5,8 @@
 use deferral_core::{Absent, Cases, Committee, Consultation, Policy, Seat, Selection, TieBreak, VoteRule};
 use deferral_crowd::online::Follow;
 use deferral_crowd::{
-    BestExpert, CrowdSelect, CrowdSelectRule, Everyone, FairCommittee, Goal, LiLiu, MultiplicativeWeights,
-    OnlineMethod, RandomCommittee, Streamed, Trust,
+    BestExpert, CrowdSelect, CrowdSelectRule, EpsilonFirst, Everyone, FairCommittee, Goal, GoelFaltings, LiLiu,
+    MultiplicativeWeights, OnlineMethod, RandomCommittee, Streamed, Trust,
 };
 use deferral_losses::Joint;
 use deferral_models::Classifier;
@@ -70,6 +70,21 @@ const LEARNERS: &[Known] = &[
         name: "crowd-select",
         about: "the 5 workers least likely to err on this case, weighted by how likely",
         source: "Qiu et al. 2016, reconstructed",
+    },
+    Known {
+        name: "goel-faltings",
+        about: "one expert by shares that a linear program finds: accurate, and alike on every class",
+        source: "Goel and Faltings 2019, reconstructed",
+    },
+    Known {
+        name: "goel-faltings-groups",
+        about: "the same for each group, alike on every group",
+        source: "Goel and Faltings 2019, reconstructed",
+    },
+    Known {
+        name: "epsilon-first",
+        about: "the most accurate expert for the price who has capacity left",
+        source: "Tran-Thanh et al. 2014, details reconstructed",
     },
     Known {
         name: "multiplicative-weights",
@@ -332,6 +347,12 @@ impl Method {
             }
             "ll" => (AnyLearner::LiLiu(LiLiu::default()), Rule::default()),
             "crowd-select" => (AnyLearner::CrowdSelect(CrowdSelect::default()), Rule::default()),
+            "goel-faltings" => (AnyLearner::GoelFaltings(GoelFaltings::default()), Rule::default()),
+            "goel-faltings-groups" => {
+                let attribute = Some(balance.ok_or_else(needs_attribute)?);
+                (AnyLearner::GoelFaltings(GoelFaltings { attribute, ..GoelFaltings::default() }), Rule::default())
+            }
+            "epsilon-first" => (AnyLearner::EpsilonFirst(EpsilonFirst::default()), Rule::default()),
             "multiplicative-weights" => streamed(Streamed::default(), AnyLearner::MultiplicativeWeights),
             "randomised-weights" => {
                 let method = MultiplicativeWeights { follow: Follow::Random { k: 1 }, ..Default::default() };
@@ -360,6 +381,7 @@ impl Method {
             (AnyPolicy::Joint(policy), _) => policy.committee(),
             (AnyPolicy::Classifier(_), _) => Committee { classifier: Seat::Always, ..Committee::default() },
             (_, AnyLearner::LiLiu(learner)) => learner.committee(policy.experts()),
+            (_, AnyLearner::GoelFaltings(learner)) => learner.committee(),
             _ => Committee { classifier: Seat::Never, ..Committee::default() },
         };
         Committee {
@@ -383,6 +405,11 @@ impl Method {
     ) -> Result<Box<dyn Consultation + 'a>, EvalError> {
         let committee = self.committee(policy);
         let voting = self.rule.vote.is_some();
+        if let (AnyLearner::EpsilonFirst(learner), false, None) = (&self.learner, voting, self.rule.select) {
+            let told = AnyLearner::EpsilonFirst(learner.clone()).with_prices(prices);
+            let AnyLearner::EpsilonFirst(learner) = told else { return Ok(Box::new(committee)) };
+            return Ok(Box::new(learner.rule(policy.experts())?));
+        }
         Ok(match policy {
             AnyPolicy::CrowdSelect(_) if !voting && self.rule.select.is_none() => {
                 let rule =

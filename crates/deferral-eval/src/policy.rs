@@ -3,10 +3,11 @@
 use deferral_core::{
     CaseWeights, Cases, Context, Dataset, FitError, Learner, Policy, PolicyError, Probabilities, Weights,
 };
+use deferral_crowd::selection::fair_shares::Limits;
 use deferral_crowd::{
-    BestExpert, CrowdPolicy, CrowdSelect, CrowdSelectPolicy, EpsilonGreedy, Everyone, FairCommittee, LiLiu, LinUcb,
-    LinearThompson, MultiplicativeWeights, RandomCommittee, RosterPolicy, Streamed, StreamedPolicy, Thompson, Trust,
-    Ucb,
+    BestExpert, CrowdPolicy, CrowdSelect, CrowdSelectPolicy, EpsilonFirst, EpsilonGreedy, Everyone, FairCommittee,
+    GoelFaltings, LiLiu, LinUcb, LinearThompson, MultiplicativeWeights, RandomCommittee, RosterPolicy, Streamed,
+    StreamedPolicy, Thompson, Trust, Ucb,
 };
 use deferral_losses::{Joint, JointPolicy};
 use deferral_models::{Classifier, ClassifierPolicy};
@@ -34,6 +35,10 @@ pub enum AnyLearner {
     LiLiu(LiLiu),
     /// A few workers for each case.
     CrowdSelect(CrowdSelect),
+    /// One expert by shares that are fair to the classes or groups.
+    GoelFaltings(GoelFaltings),
+    /// The best expert with capacity left.
+    EpsilonFirst(EpsilonFirst),
     /// Multiplicative weights.
     MultiplicativeWeights(Streamed<MultiplicativeWeights>),
     /// Epsilon-greedy.
@@ -77,6 +82,13 @@ impl AnyLearner {
             (Self::LiLiu(ll), Some(prices)) if ll.prices.is_none() => {
                 Self::LiLiu(LiLiu { prices: Some(prices.to_vec()), ..ll })
             }
+            (Self::EpsilonFirst(first), Some(prices)) if first.prices.is_none() => {
+                Self::EpsilonFirst(EpsilonFirst { prices: Some(prices.to_vec()), ..first })
+            }
+            (Self::GoelFaltings(fair), Some(prices)) if fair.limits.prices.is_none() => {
+                let limits = Limits { prices: Some(prices.to_vec()), ..fair.limits };
+                Self::GoelFaltings(GoelFaltings { limits, ..fair })
+            }
             (learner, _) => learner,
         }
     }
@@ -91,6 +103,8 @@ impl AnyLearner {
             | Self::FairCommittee(FairCommittee { classifier, .. })
             | Self::LiLiu(LiLiu { classifier, .. })
             | Self::CrowdSelect(CrowdSelect { classifier, .. })
+            | Self::GoelFaltings(GoelFaltings { classifier, .. })
+            | Self::EpsilonFirst(EpsilonFirst { classifier, .. })
             | Self::MultiplicativeWeights(Streamed { classifier, .. })
             | Self::EpsilonGreedy(Streamed { classifier, .. })
             | Self::Ucb(Streamed { classifier, .. })
@@ -109,6 +123,8 @@ impl AnyLearner {
             | Self::FairCommittee(FairCommittee { classifier, .. })
             | Self::LiLiu(LiLiu { classifier, .. })
             | Self::CrowdSelect(CrowdSelect { classifier, .. })
+            | Self::GoelFaltings(GoelFaltings { classifier, .. })
+            | Self::EpsilonFirst(EpsilonFirst { classifier, .. })
             | Self::MultiplicativeWeights(Streamed { classifier, .. })
             | Self::EpsilonGreedy(Streamed { classifier, .. })
             | Self::Ucb(Streamed { classifier, .. })
@@ -133,6 +149,8 @@ impl Learner for AnyLearner {
             Self::FairCommittee(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
             Self::Trust(learner) => AnyPolicy::Crowd(learner.fit(data, weights, ctx)?),
             Self::LiLiu(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
+            Self::GoelFaltings(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
+            Self::EpsilonFirst(learner) => AnyPolicy::Roster(learner.fit(data, weights, ctx)?),
             Self::CrowdSelect(learner) => AnyPolicy::CrowdSelect(learner.fit(data, weights, ctx)?),
             Self::MultiplicativeWeights(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
             Self::EpsilonGreedy(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),

@@ -3,7 +3,7 @@
 use deferral_core::{Absent, Seat, Selection, TieBreak, VoteRule};
 use deferral_crowd::online::{Exploration, WeightRule};
 use deferral_crowd::selection::li_liu::{Objective as LiLiuObjective, Size, Vote as LiLiuVote};
-use deferral_crowd::{CrowdSelect, ErrorModel, Goal, LiLiu, Streamed, Trust};
+use deferral_crowd::{CrowdSelect, EpsilonFirst, ErrorModel, Goal, LiLiu, Streamed, Trust};
 use deferral_losses::{ClassifierGradient, CostScope, Form, Joint, Link, Schedule};
 use deferral_models::{Batches, Classifier, Logistic, Optimiser, Precision, Training};
 
@@ -70,6 +70,11 @@ const CROWD_KEYS: &[&str] = &[
     "neighbours",
     "decay",
     "error",
+    "beta",
+    "most",
+    "explore",
+    "capacity",
+    "with-classifier",
 ];
 
 /// Every setting that a method may have, each once.
@@ -91,6 +96,8 @@ impl Method {
             AnyLearner::Trust(trust) => return trust_keys(trust),
             AnyLearner::LiLiu(_) => &["at-most", "objective", "weighting", "budget"],
             AnyLearner::CrowdSelect(_) => &["errors", "error-strength", "neighbours", "decay", "error", "budget"],
+            AnyLearner::GoelFaltings(_) => &["beta", "budget", "most"],
+            AnyLearner::EpsilonFirst(_) => &["explore", "budget", "capacity", "with-classifier"],
             AnyLearner::MultiplicativeWeights(_) => &["eta", "update"],
             AnyLearner::EpsilonGreedy(_) => &["epsilon"],
             AnyLearner::Ucb(_) => &["bonus"],
@@ -134,6 +141,12 @@ impl Method {
                 "budget" => set_number(setting, |budget| self.rule.goal = Some(Goal::Budget { budget })),
                 _ => set_crowd_select(learner, setting),
             },
+            AnyLearner::GoelFaltings(fair) => match key {
+                "beta" => set_number(setting, |beta| fair.limits.beta = beta),
+                "budget" => set_number(setting, |budget| fair.limits.budget = Some(budget)),
+                _ => set_number(setting, |most| fair.limits.max_share = Some(vec![most])),
+            },
+            AnyLearner::EpsilonFirst(first) => set_epsilon_first(first, setting),
             AnyLearner::MultiplicativeWeights(Streamed { method, .. }) => {
                 if key == "eta" {
                     return set_number(setting, |rate| method.rate = Some(rate));
@@ -348,6 +361,16 @@ fn set_crowd_select(learner: &mut CrowdSelect, setting: Setting<'_>) -> Result<(
         }
         "neighbours" => learner.errors = ErrorModel::Neighbours { k: setting.count()? },
         _ => learner.errors = ErrorModel::Recent { decay: setting.number()? },
+    }
+    Ok(())
+}
+
+fn set_epsilon_first(first: &mut EpsilonFirst, setting: Setting<'_>) -> Result<(), MethodError> {
+    match setting.key {
+        "explore" => first.epsilon = setting.number()?,
+        "budget" => first.budget = Some(setting.number()?),
+        "capacity" => first.capacity = Some(setting.count()?),
+        _ => first.with_classifier = setting.choose(&[("yes", true), ("no", false)])?,
     }
     Ok(())
 }

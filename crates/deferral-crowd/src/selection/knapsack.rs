@@ -21,20 +21,6 @@ pub(crate) fn price_of(prices: Option<&[f64]>, worker: usize, experts: usize) ->
     prices.and_then(|prices| prices.get(worker)).copied().unwrap_or(default)
 }
 
-/// Passes prices of all experts, with or without one of the classifier at the end.
-pub(crate) fn check_prices(prices: Option<&[f64]>, experts: usize) -> Result<(), ParameterError> {
-    let Some(prices) = prices else { return Ok(()) };
-    let expected = format!("{experts}, one for each expert, or one more for the classifier at the end");
-    let ok = prices.len() == experts || prices.len() == experts + 1;
-    ParameterError::check(ok, "the number of prices", prices.len(), &expected)?;
-    match prices.iter().position(|price| !(price.is_finite() && *price >= 0.0)) {
-        Some(at) => {
-            Err(ParameterError::new(format!("the price of worker {at}"), prices[at], "a finite number, 0 or more"))
-        }
-        None => Ok(()),
-    }
-}
-
 /// Passes a budget.
 pub(crate) fn check_budget(budget: f64) -> Result<(), ParameterError> {
     ParameterError::check(budget.is_finite() && budget >= 0.0, "the budget", budget, "a finite number, 0 or more")
@@ -294,16 +280,5 @@ mod tests {
     fn tenths_that_add_up_to_the_budget_are_affordable() {
         let items = [Item { value: 1.0, price: 0.1 }, Item { value: 1.0, price: 0.2 }];
         assert_eq!(most_valuable(&items, 0.3), [0, 1]);
-    }
-
-    #[test]
-    fn prices_are_checked() {
-        assert!(check_prices(Some(&[1.0, 2.0, 0.5]), 2).is_ok());
-        let message = |prices: &[f64]| check_prices(Some(prices), 2).unwrap_err().to_string();
-        let expected =
-            "the number of prices is 1, but must be 2, one for each expert, or one more for the classifier at the end";
-        assert_eq!(message(&[1.0]), expected);
-        assert_eq!(message(&[1.0, -2.0]), "the price of worker 1 is -2, but must be a finite number, 0 or more");
-        assert_eq!((price_of(None, 1, 2), price_of(None, 2, 2), price_of(Some(&[3.0, 4.0]), 1, 2)), (1.0, 0.0, 4.0));
     }
 }

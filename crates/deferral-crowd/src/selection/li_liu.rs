@@ -31,7 +31,8 @@ use deferral_core::{
 use deferral_models::Classifier;
 use serde::{Deserialize, Serialize};
 
-use super::knapsack::{Item, check_budget, check_prices, most_valuable_by_size, price_of};
+use super::knapsack::{Item, check_budget, most_valuable_by_size, price_of};
+use super::prices::check_prices_of_team;
 use super::roster::RosterPolicy;
 use super::team::Team;
 
@@ -307,7 +308,7 @@ impl LiLiu {
         let (Size::Exactly { k } | Size::AtMost { k }) = self.size;
         ParameterError::check(k > 0, "the committee size k", k, "1 or more")?;
         self.budget.map_or(Ok(()), check_budget)?;
-        check_prices(self.prices.as_deref(), experts)
+        check_prices_of_team(self.prices.as_deref(), experts)
     }
 
     /// One weight a worker, the classifier last.

@@ -2,8 +2,8 @@
 //! the random committees that the joint framework is compared with (Keswani, Lease and Kenthapadi 2021, section 3.2).
 
 use deferral_core::{
-    CaseWeights, Cases, Columns, Context, Dataset, ExpertId, FitError, Learner, Names, Policy, PolicyError,
-    Probabilities, Weights,
+    CaseWeights, Cases, Columns, Context, Dataset, ExpertId, FitError, GroupAttribute, Learner, Names, Policy,
+    PolicyError, Probabilities, Weights,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,12 @@ impl RosterPolicy {
     /// The same m + 1 weights for all cases, the classifier's last.
     pub(crate) fn everywhere(classifier: ClassifierPolicy, weights: Vec<f64>) -> Self {
         Self { classifier, weights: RosterWeights::Everywhere(weights) }
+    }
+
+    /// m + 1 weights for each value of a group attribute.
+    pub(crate) fn by_group(classifier: ClassifierPolicy, group: &GroupAttribute, weights: Vec<Vec<f64>>) -> Self {
+        let (attribute, values) = (group.name.clone(), group.values.clone());
+        Self { classifier, weights: RosterWeights::ByGroup { attribute, values, weights } }
     }
 }
 

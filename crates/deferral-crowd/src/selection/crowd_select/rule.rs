@@ -5,8 +5,9 @@ use deferral_models::stable::softmax;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::super::knapsack::{Item, cheapest_worth, check_budget, check_prices, most_valuable, price_of};
+use super::super::knapsack::{Item, cheapest_worth, check_budget, most_valuable, price_of};
 use super::super::li_liu::log_odds;
+use super::super::prices::check_prices_of_team;
 
 /// Scores that differ by less are equal: sums of the same weights in another order are.
 const EQUAL: f64 = 1e-12;
@@ -112,7 +113,7 @@ impl CrowdSelectRule {
                 ParameterError::check(ok, "the bound on the error", error, "above 0 and below 1")?;
             }
         }
-        check_prices(self.prices.as_deref(), experts)
+        check_prices_of_team(self.prices.as_deref(), experts)
     }
 
     fn select(&self, state: &Consulted<'_>) -> Vec<ExpertId> {
@@ -242,7 +243,7 @@ mod tests {
         assert_eq!(selected(Goal::Budget { budget: 1.0 }, Some(&[1.0, 1.0, 2.0, 3.0]), &weights), [0]);
         assert_eq!(selected(Goal::ErrorBound { error: 0.9 }, Some(&[1.0, 1.0, 2.0, 3.0]), &weights), [0]);
         assert_eq!(selected(Goal::ErrorBound { error: 1e-9 }, None, &weights), [0, 2, 3]);
-        assert_eq!(selected(Goal::Size { k: 2 }, None, &[0.0, 0.0]), []);
+        assert!(selected(Goal::Size { k: 2 }, None, &[0.0, 0.0]).is_empty());
     }
 
     fn verdict(weights: &[f64], votes: &[(u32, u16)]) -> Verdict {
