@@ -109,8 +109,12 @@ impl<'a> Ballots<'a> {
     /// The votes, with K = `classes`; a class may go without a vote. O(votes).
     ///
     /// # Errors
-    /// [`AggregateError::NoVotes`], or [`AggregateError::Label`] if a vote is for a label from `classes` on.
+    /// [`AggregateError::NoVotes`]; [`AggregateError::Label`] if a vote is for a label from `classes` on; or if there are
+    /// more classes than a [`Label`] can name.
     pub fn new(decisions: &'a Decisions, classes: usize) -> Result<Self, AggregateError> {
+        const MOST: usize = 1 << 16;
+        let ok = (1..=MOST).contains(&classes);
+        ParameterError::check(ok, "the number of classes", classes, &format!("from 1 to {MOST}"))?;
         match decisions.max_label() {
             None => Err(AggregateError::NoVotes),
             Some(label) if label.index() >= classes => {

@@ -8,6 +8,7 @@ mod glad;
 mod grouped;
 mod hierarchical;
 mod learning_from_crowds;
+mod ledger;
 mod mace;
 mod majority;
 mod named_class;

@@ -9,6 +9,7 @@ use deferral_core::{
 use serde::{Deserialize, Serialize};
 
 use super::em::FLOOR;
+use super::ledger::{Cast, Ledger, move_by};
 
 /// Dawid-Skene with a prior, one vote at a time: what is known of workers and tasks is up to date after every vote, at a
 /// cost that does not grow with the votes there were.
@@ -283,13 +284,6 @@ fn named<'a>(tasks: &'a mut BTreeMap<CaseId, Task>, id: CaseId, prior: &[f64]) -
     (task, before)
 }
 
-/// Adds what `after` has more than `before`.
-fn move_by(totals: &mut [f64], before: &[f64], after: &[f64]) {
-    for ((total, before), after) in totals.iter_mut().zip(before).zip(after) {
-        *total += after - before;
-    }
-}
-
 fn add_logs(logs: &mut [f64], likelihood: &[f64]) {
     logs.iter_mut().zip(likelihood).for_each(|(log, given)| *log += given.ln());
 }
@@ -303,14 +297,6 @@ struct Task {
     votes: Vec<Cast>,
     /// The vote whose turn it is to be credited anew.
     turn: usize,
-}
-
-/// One vote, and the belief with which it was added to its worker's counts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Cast {
-    worker: ExpertId,
-    label: Label,
-    credit: Vec<f64>,
 }
 
 impl Task {
@@ -349,74 +335,9 @@ impl Task {
     }
 }
 
-/// How often workers gave each vote under each truth, each alone and all together.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Ledger {
-    strength: f64,
-    pool: f64,
-    skill: f64,
-    everybody: Counts,
-    of_worker: BTreeMap<ExpertId, Counts>,
-}
-
-/// Counts in the order of [`Confusions`], vote by vote, and their sums over the votes for each truth.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct Counts {
-    of_vote: Vec<f64>,
-    of_truth: Vec<f64>,
-}
-
-impl Counts {
-    fn zeros(classes: usize) -> Self {
-        Self { of_vote: vec![0.0; classes * classes], of_truth: vec![0.0; classes] }
-    }
-
-    fn move_vote(&mut self, label: Label, from: &[f64], to: &[f64]) {
-        let start = label.index() * self.of_truth.len();
-        move_by(&mut self.of_vote[start..start + from.len()], from, to);
-        move_by(&mut self.of_truth, from, to);
-    }
-
-    /// The share of a vote under a truth, when `guess` is worth `weight` votes. Counts that were moved to and fro may end
-    /// a little below zero.
-    fn share(&self, truth: usize, vote: usize, guess: f64, weight: f64) -> f64 {
-        let classes = self.of_truth.len();
-        let count = self.of_vote[vote * classes + truth].max(0.0);
-        ((count + weight * guess) / (self.of_truth[truth].max(0.0) + weight)).clamp(FLOOR, 1.0)
-    }
-}
-
-impl Ledger {
-    fn new(parameters: &OnlineDawidSkene, classes: usize) -> Self {
-        let &OnlineDawidSkene { skill, pool, strength, .. } = parameters;
-        Self { strength, pool, skill, everybody: Counts::zeros(classes), of_worker: BTreeMap::new() }
-    }
-
-    fn credit(&mut self, vote: &mut Cast, belief: &[f64]) {
-        let own = self.of_worker.entry(vote.worker).or_insert_with(|| Counts::zeros(belief.len()));
-        own.move_vote(vote.label, &vote.credit, belief);
-        self.everybody.move_vote(vote.label, &vote.credit, belief);
-        vote.credit.copy_from_slice(belief);
-    }
-
-    fn probability(&self, worker: ExpertId, truth: usize, vote: usize) -> f64 {
-        let guess = match self.everybody.of_truth.len() {
-            1 => 1.0,
-            _ if truth == vote => self.skill,
-            classes => (1.0 - self.skill) / (classes - 1) as f64,
-        };
-        let pool = self.everybody.share(truth, vote, guess, self.pool);
-        self.of_worker.get(&worker).map_or(pool, |own| own.share(truth, vote, pool, self.strength))
-    }
-
-    /// The probability of a vote under each truth.
-    fn given_vote(&self, worker: ExpertId, label: Label) -> Vec<f64> {
-        (0..self.everybody.of_truth.len()).map(|truth| self.probability(worker, truth, label.index())).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::ledger::Counts;
     use super::*;
     use deferral_core::{Decisions, Silent, Stream, artifact};
     use rand::RngExt;
