@@ -167,7 +167,10 @@ fn no_gold_label() {
     let desk = Desk::with_cases();
     desk.write("cases.csv", table("task,a", 24, |case| format!("t{case},{case}")));
     desk.refuses(&format!("{COMPARE} --numeric"), &["none of the 24 cases has a gold label"]);
-    desk.refuses(&format!("{FIT} --numeric"), &["there is no case to learn from"]);
+    desk.refuses(
+        &format!("{FIT} --numeric"),
+        &["no case has a gold label, and `joint` learns from them; name their column with --column label=NAME"],
+    );
     let audit = desk.json(&format!("{AUDIT} --json"));
     assert_eq!((&audit["cases_without_label"], &audit["majority"]), (&24.into(), &serde_json::Value::Null));
     let known = Desk::with_cases();
@@ -442,7 +445,7 @@ fn methods_and_settings() {
     let refuse = |options: &str, parts: &[&str]| {
         desk.refuses(&format!("{COMPARE} {options} --out a.html"), parts);
     };
-    refuse("--method jont", &["there is no method `jont`; known: majority, best-expert, classifier"]);
+    refuse("--method jont", &["there is no method `jont`; known: majority, wawa, zero-based-skill"]);
     refuse("--method majority --method ''x''", &["there is no method `x`"]);
     refuse("--method joint:kk=3", &["method `joint` has no setting `kk`; it has: k, draw"]);
     refuse("--method majority:steps=3", &["method `majority` has no setting `steps`; it has: k, draw"]);

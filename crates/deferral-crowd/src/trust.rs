@@ -2,9 +2,9 @@
 //! were aggregated.
 
 use deferral_core::{
-    Aggregator, Ballots, CaseWeights, Cases, Columns, Committee, Confusions, Consultation, Consulted, Context, Dataset,
-    ExpertId, FitError, GroupId, Label, Learner, Next, ParameterError, Policy, PolicyError, Probabilities, Verdict,
-    Weights, Workers, argmax,
+    Aggregator, Ballots, CaseWeights, Cases, Columns, Committee, Confusions, Consultation, Consulted, Context,
+    Criterion, Dataset, Event, ExpertId, FitError, GroupId, Label, Learner, Next, ParameterError, Policy, PolicyError,
+    Probabilities, Verdict, Weights, Workers, argmax,
 };
 use deferral_models::{ClassifierPolicy, Scaling, stable::softmax};
 use rand::Rng;
@@ -44,20 +44,22 @@ impl Learner for Trust {
         ParameterError::check(weights.is_uniform(), "a set of case weights", "uneven", expected)?;
         let ballots = Ballots::new(data.decisions(), data.k())?.with_cases(data.cases())?;
         let ballots = if self.gold { ballots.with_gold(data.cases().labels())? } else { ballots };
-        let policy = |consensus: deferral_core::Consensus, classifier, scaling| CrowdPolicy {
-            classifier,
-            scaling,
-            shares: consensus.prior,
-            workers: consensus.workers,
+        let (consensus, classifier, scaling) = match &self.aggregator {
+            AnyAggregator::LearningFromCrowds(model) => {
+                let fit = model.fit(&ballots, ctx)?;
+                let classifier = ClassifierPolicy::of_logistic(data.m(), fit.classifier);
+                (fit.consensus, classifier, Some(fit.scaling))
+            }
+            aggregator => {
+                let consensus = aggregator.aggregate(&ballots, ctx)?;
+                let classifier = ClassifierPolicy::prior(data.m(), consensus.prior.clone())?;
+                (consensus, classifier, None)
+            }
         };
-        if let AnyAggregator::LearningFromCrowds(model) = &self.aggregator {
-            let fit = model.fit(&ballots, ctx)?;
-            let classifier = ClassifierPolicy::of_logistic(data.m(), fit.classifier);
-            return Ok(policy(fit.consensus, classifier, Some(fit.scaling)));
+        if consensus.trace.criterion != Criterion::None {
+            ctx.report(&Event::Finished(consensus.trace.status))?;
         }
-        let consensus = self.aggregator.aggregate(&ballots, ctx)?;
-        let classifier = ClassifierPolicy::prior(data.m(), consensus.prior.clone())?;
-        Ok(policy(consensus, classifier, None))
+        Ok(CrowdPolicy { classifier, scaling, shares: consensus.prior, workers: consensus.workers })
     }
 }
 

@@ -66,6 +66,13 @@ impl Model {
     ) -> Result<Self, EvalError> {
         let learns_from = |case: &usize| !method.needs_gold() || records.labels[*case].is_some();
         let known: Vec<usize> = (0..records.n()).filter(learns_from).collect();
+        if known.is_empty() && records.n() > 0 {
+            return Err(EvalError::Nothing(format!(
+                "no case has a gold label, and `{}` learns from them; name their column with --column label=NAME, or take a \
+                 method that learns from votes alone, such as hierarchical or learning-from-crowds",
+                method.name
+            )));
+        }
         if known.is_empty() {
             return Err(EvalError::Fit(FitError::NoCases));
         }

@@ -33,12 +33,16 @@ pub(crate) fn run(args: &Fit, globals: Globals) -> Result<(), Failure> {
     let model = Model::fit(&records, &method, &features, &mut ctx)?;
     model.save(&args.out)?;
     let unlabelled = records.labels.iter().filter(|label| label.is_none()).count();
+    // A method that needs no gold has learned from all cases.
+    let taken = |case: usize| !method.needs_gold() || records.labels[case].is_some();
+    let cases = (0..records.n()).filter(|&case| taken(case)).count();
+    let decisions = records.decisions.iter().filter(|(case, _)| taken(case.index())).count();
     let fitted = Fitted {
         method: method.name,
-        cases: records.n() - unlabelled,
+        cases,
         unlabelled_cases: unlabelled,
         experts: records.experts.len(),
-        decisions: records.decisions.iter().filter(|(case, _)| records.labels[case.index()].is_some()).count(),
+        decisions,
         status: watch.status.map(|status| status.to_string()),
         notes: watch.notes,
         model: model.digest()?,
