@@ -33,6 +33,18 @@ fn amount(text: &str) -> Result<usize, String> {
     amount.ok_or_else(|| format!("must be a whole number up to {MOST}"))
 }
 
+/// Labels kept of a case; `None` for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Labels(pub(crate) Option<usize>);
+
+fn labels(text: &str) -> Result<Labels, String> {
+    if text.trim() == "all" {
+        return Ok(Labels(None));
+    }
+    let k = text.trim().parse().ok().filter(|k| (1..=MOST).contains(k));
+    k.map(|k| Labels(Some(k))).ok_or_else(|| format!("must be numbers from 1 to {MOST}, or `all`, such as 1,2,3,5,all"))
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything once on a generated moderation desk: compare methods, write a report, decide new cases
@@ -56,6 +68,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  deferral compare --cases posts.csv --decisions labels.csv --group dialect \\\n    --method majority --method joint --method joint:k=5 --folds 5 --out report.html"
     )]
     Compare(Compare),
+    /// Turn many votes a task into one label, with a probability, and say what is believed of each worker
+    #[command(
+        after_help = "Examples:\n  deferral aggregate labels.csv --out consensus.csv --workers-out workers.csv\n  deferral aggregate labels.csv --cases posts.csv --method learning-from-crowds --out consensus.csv"
+    )]
+    Aggregate(Aggregate),
     /// Look at the experts: agreement, accuracy by expert and group, load, what was read and dropped
     #[command(after_help = "Example:\n  deferral audit --cases posts.csv --decisions labels.csv --group dialect")]
     Audit(Audit),
@@ -85,7 +102,7 @@ pub(crate) struct Tables {
 }
 
 /// How tables are read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Tables")]
 pub(crate) struct Reading {
     /// Table of decisions: task, worker, label. Not needed with --wide
@@ -308,9 +325,55 @@ pub(crate) enum SplitBy {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Aggregate {
+    /// Table of decisions: task, worker, label. Or use --decisions, or --cases with --wide
+    #[arg(value_name = "DECISIONS", conflicts_with_all = ["decisions", "wide"])]
+    pub(crate) table: Option<PathBuf>,
+    /// Table of cases, for gold labels, groups and text; tasks without a vote get a label too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cases: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) features: Features,
+    /// The aggregator, with settings if any: 'hierarchical:pool-strength=4'. `deferral methods` lists them
+    #[arg(long, default_value = "hierarchical", value_name = "METHOD")]
+    pub(crate) method: String,
+    /// Group attribute, for grouped
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// Believe the gold labels that the cases have
+    #[arg(long)]
+    pub(crate) gold: bool,
+    /// Print the objective after every iteration
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Where to write the labels (.csv, .tsv or .jsonl) [default: standard output, as CSV]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where to write the workers (.csv, .tsv or .jsonl)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) workers_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Audit {
     #[command(flatten)]
     pub(crate) tables: Tables,
+    /// An aggregator whose accuracy at few labels is measured (repeatable); needs gold labels
+    #[arg(long = "method", value_name = "METHOD")]
+    pub(crate) methods: Vec<String>,
+    /// Labels a case at which it is measured: numbers and `all`
+    #[arg(long, default_value = "1,2,3,5,all", value_delimiter = ',', value_parser = labels, value_name = "K,..")]
+    pub(crate) labels: Vec<Labels>,
+    /// Draws of that many labels
+    #[arg(long, value_parser = amount, default_value_t = 20, value_name = "N")]
+    pub(crate) repetitions: usize,
+    #[command(flatten)]
+    pub(crate) features: Features,
+    /// Where to write a report (.html or .json; repeatable)
+    #[arg(long = "out", value_name = "FILE")]
+    pub(crate) outputs: Vec<PathBuf>,
     /// Group attribute to compare experts by
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,

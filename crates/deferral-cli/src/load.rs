@@ -71,6 +71,27 @@ pub(crate) fn records<'a>(
     }
 }
 
+/// Reads a table of decisions on tasks of which nothing else is known.
+pub(crate) fn votes(decisions: &Path, reading: &Reading) -> Result<Records, Failure> {
+    for (given, option) in [
+        (!reading.columns.is_empty(), "--column"),
+        (reading.numeric, "--numeric"),
+        (reading.costs.is_some(), "--costs"),
+        (reading.dialect.is_some(), "--dialect"),
+    ] {
+        if given {
+            let message = format!("{option} is about the table of cases; give it with --cases FILE");
+            return Err(Failure::usage(message));
+        }
+    }
+    let options = ReadOptions {
+        columns: columns(&reading.decision_columns)?,
+        missing: reading.missing.clone(),
+        ..case_options(reading)?
+    };
+    Ok(Records::of_decisions(read_decisions(decisions, &options).map_err(of_decisions)?)?)
+}
+
 /// The records with the prices of a file.
 fn priced(records: Records, file: &Path) -> Result<Records, Failure> {
     let listed = read_prices(file).map_err(|error| match error {

@@ -68,6 +68,17 @@ impl Confusions {
         shares.iter().enumerate().map(right).sum()
     }
 
+    /// The share of a worker's votes that does not depend on the truth: `sum_l min_k P(l | k)`, what all rows have in common. 1
+    /// for whoever answers blindly, whatever they answer; 0 for one who is always right. In MACE it is the spam rate
+    /// itself (Hovy et al. 2013). O(K^2).
+    ///
+    /// # Panics
+    /// If the worker is out of range.
+    pub fn spam_rate(&self, worker: ExpertId) -> f64 {
+        let common = |vote| self.given_vote(worker, Label::at(vote)).iter().copied().fold(f64::INFINITY, f64::min);
+        (0..self.classes).map(common).sum()
+    }
+
     /// All numbers: by worker, then by vote, then by truth.
     pub fn values(&self) -> &[f64] {
         &self.by_vote
@@ -86,6 +97,17 @@ mod tests {
         assert_eq!(confusions.get(ExpertId(0), Label(1), Label(0)), 0.1);
         assert_eq!(confusions.given_vote(ExpertId(0), Label(1)), [0.2, 0.9]);
         assert!((confusions.skill(ExpertId(0), &[0.4, 0.6]) - (0.4 * 0.8 + 0.6 * 0.9)).abs() < 1e-15);
+    }
+
+    #[test]
+    fn spam_is_what_all_truths_have_in_common() {
+        // Spam with probability .4, then 1 three times out of four.
+        let row = |truth: usize, vote: usize| 0.4 * [0.25, 0.75][vote] + if truth == vote { 0.6 } else { 0.0 };
+        let blind = |_: usize, vote: usize| [0.3, 0.7][vote];
+        let confusions =
+            Confusions::from_fn(2, 2, |worker, truth, vote| [row(truth, vote), blind(truth, vote)][worker]);
+        assert!((confusions.spam_rate(ExpertId(0)) - 0.4).abs() < 1e-12);
+        assert!((confusions.spam_rate(ExpertId(1)) - 1.0).abs() < 1e-12);
     }
 
     #[test]

@@ -91,6 +91,8 @@ pub struct Advantage {
 pub struct ExpertAudit {
     /// Name.
     pub expert: String,
+    /// Position in the roster of the records.
+    pub position: usize,
     /// Decisions.
     pub answered: usize,
     /// Accuracy on cases with a gold label, with interval.
@@ -175,6 +177,7 @@ fn roster(records: &Records, experts: Vec<ExpertAccuracy>) -> Vec<ExpertAudit> {
         .into_iter()
         .map(|expert| ExpertAudit {
             expert: records.experts.show(expert.expert.index()).to_owned(),
+            position: expert.expert.index(),
             answered: expert.answered + expert.without_truth,
             accuracy: expert.overall,
             by_group: expert.by_group,

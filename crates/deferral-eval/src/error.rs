@@ -1,8 +1,8 @@
 //! Why an experiment could not be run.
 
 use deferral_core::{
-    CasesError, ConsultError, FitError, ParameterError, PolicyError, SplitError, artifact::ArtifactError,
-    files::FileError,
+    AggregateError, CasesError, ConsultError, FitError, ParameterError, PolicyError, SplitError,
+    artifact::ArtifactError, files::FileError,
 };
 use deferral_data::{FeaturiseError, TableError};
 use deferral_experts::ExpertError;
@@ -59,6 +59,9 @@ pub enum EvalError {
     /// Judging failed.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Votes could not be aggregated.
+    #[error(transparent)]
+    Aggregate(#[from] AggregateError),
     /// A consultation failed.
     #[error(transparent)]
     Consult(#[from] ConsultError),

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 
 use deferral_metrics::{Load, Z95, spearman, wilson};
 
-use crate::{Comparison, EvalError, ExpertRecord, Row};
+use crate::{Comparison, CurvePoint, EvalError, ExpertRecord, LabelCurve, Row};
 use chart::{Axis, Chart, Dots, around, diagonal, line, named_dots};
 use first::{CASES_AT_LEAST, FirstRepetition};
 
@@ -55,6 +55,35 @@ pub(crate) fn figures(comparison: &Comparison) -> Result<Vec<Figure>, EvalError>
         load(comparison, &methods)?,
         weights(comparison, &methods)?,
     ])
+}
+
+/// Accuracy against labels per case, one line an aggregator.
+pub(crate) fn label_curve_figure(curve: &LabelCurve) -> Result<Figure, EvalError> {
+    let points = |method: usize| -> Vec<(f64, f64)> {
+        let point = |point: &CurvePoint| Some((point.labels_per_case, point.accuracy[method]?.mean));
+        curve.points.iter().filter_map(point).collect()
+    };
+    let lines: Vec<Vec<(f64, f64)>> = (0..curve.methods.len()).map(points).collect();
+    let heights: Vec<f64> = lines.iter().flatten().map(|point| point.1).collect();
+    let most = lines.iter().flatten().map(|point| point.0).fold(1.0, f64::max);
+    let plots = lines.iter().enumerate().flat_map(|(method, points)| {
+        let dots = Dots { style: method, points: points.clone(), ..Dots::default() };
+        [line(method, &curve.methods[method], points), dots.draw()]
+    });
+    let chart = Chart {
+        id: "labels",
+        about: "Accuracy against labels per case, one line an aggregator",
+        x: Axis::new("labels per case", (0.0, 1.05 * most)),
+        y: Axis::new("accuracy", around(&heights, AIR, UNIT)),
+        height: 330.0,
+        mark: None,
+    };
+    let caption =
+        "Mean accuracy of each aggregator when every case has so many random labels of those it has.".to_owned();
+    let panels = if heights.is_empty() { Vec::new() } else { vec![Panel::of(chart.draw(plots.collect())?)] };
+    let figure =
+        Figure { id: "figure-labels", title: "Accuracy against labels per case", panels, caption: vec![caption] };
+    Ok(figure.or_say("nothing was aggregated"))
 }
 
 /// Whether names are too long for the figures, which then show positions in the table.

@@ -43,27 +43,36 @@ const STYLE: &str = include_str!("report.css");
 /// ```
 pub fn html(comparison: &Comparison, title: &str, about: &[(String, String)]) -> Result<String, EvalError> {
     let rows = comparison.rows();
+    let mut body = format!("<p class=\"summary\">{}</p>\n", summary(comparison, &rows));
+    body += &table(comparison, &rows);
+    body += &drawings(&figures(comparison)?);
+    body += &background(comparison, about);
+    Ok(page(title, &body))
+}
+
+/// A page that needs no other file.
+pub(crate) fn page(title: &str, body: &str) -> String {
     let title = escape(title);
-    let mut page = format!(
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
-    );
-    let _ = writeln!(page, "<p class=\"summary\">{}</p>", summary(comparison, &rows));
-    page += &table(comparison, &rows);
-    page += "<section class=\"figures\">\n<h2>Figures</h2>\n";
-    for (at, figure) in figures(comparison)?.iter().enumerate() {
-        page += &drawing(at + 1, figure);
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
+         {body}</main>\n</body>\n</html>\n"
+    )
+}
+
+/// The section of the figures.
+pub(crate) fn drawings(figures: &[Figure]) -> String {
+    let mut html = "<section class=\"figures\">\n<h2>Figures</h2>\n".to_owned();
+    for (at, figure) in figures.iter().enumerate() {
+        html += &drawing(at + 1, figure);
     }
-    page += "</section>\n";
-    page += &background(comparison, about);
-    page += "</main>\n</body>\n</html>\n";
-    Ok(page)
+    html + "</section>\n"
 }
 
 /// Text as it may stand in HTML and in attributes; characters that no page may contain are replaced.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -345,7 +354,7 @@ fn background(comparison: &Comparison, about: &[(String, String)]) -> String {
     html
 }
 
-fn list(title: &str, entries: &[(String, String)]) -> String {
+pub(crate) fn list(title: &str, entries: &[(String, String)]) -> String {
     let mut html = format!("<section>\n<h2>{title}</h2>\n<dl>\n");
     for (name, value) in entries {
         let _ = writeln!(html, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));

@@ -24,32 +24,46 @@
 //! # Ok::<(), EvalError>(())
 //! ```
 
+mod aggregation;
 mod aggregators;
 mod audit;
+mod audit_report;
+mod audit_tables;
 mod comparison;
+mod crowd_audit;
 mod error;
 mod evaluation;
 mod experiment;
 mod figures;
 mod html;
+mod label_curve;
 mod methods;
 mod model;
 mod policy;
+mod routing;
 mod run;
 mod settings;
 mod source;
+mod suspects;
 mod table;
 
+pub use aggregation::{aggregate, tasks};
 pub use aggregators::{AGGREGATORS, NamedAggregator};
 pub use audit::{Advantage, Audit, ExpertAudit, GroupAudit, LabelCount, audit};
+pub use audit_report::audit_html;
+pub use audit_tables::{audit_labels, audit_roster, audit_summary, model_table, suspect_table};
 pub use comparison::{Comparison, Decided, ExpertRecord, Record, Row, Tally};
+pub use crowd_audit::{CrowdAudit, ModelCheck, Suspect, crowd_audit};
 pub use error::EvalError;
 pub use evaluation::{Evaluation, evaluate};
 pub use experiment::{Experiment, FeatureChoice, Job};
 pub use html::html;
+pub use label_curve::{CurvePlan, CurvePoint, LabelCurve, label_curve};
 pub use methods::{FeatureKind, Known, METHODS, Method, MethodError, Rule};
 pub use model::{Model, UnknownExperts, Verdicts};
 pub use policy::{AnyLearner, AnyPolicy};
+pub use routing::{RoutingRow, routing, routing_table};
 pub use run::run;
 pub use source::{Panel, Source, from_generated};
+pub use suspects::Suspicion;
 pub use table::{Table, comparison_numbers, comparison_table};

@@ -1,111 +1,123 @@
 //! `deferral audit`: look at the experts.
 
-use deferral_eval::{Audit, Table, audit};
-use deferral_metrics::{Measured, Spread};
+use std::path::Path;
+
+use deferral_core::files::write_atomically;
+use deferral_eval::{
+    Audit, CrowdAudit, CurvePlan, LabelCurve, NamedAggregator, audit, audit_html, audit_labels, audit_roster,
+    audit_summary, crowd_audit, label_curve, model_table, routing_table, suspect_table,
+};
 use serde::Serialize;
 
 use super::Globals;
 use crate::args;
 use crate::failure::Failure;
 use crate::load::{self, Need};
-use crate::render;
+use crate::{output, render};
 
+/// What `--json` and a `.json` file hold.
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]
     audit: &'a Audit,
+    #[serde(flatten)]
+    crowd: &'a CrowdAudit,
+    warnings: Vec<String>,
+    curve: Option<&'a LabelCurve>,
     read: &'a deferral_data::JoinReport,
 }
 
 pub(crate) fn run(args: &args::Audit, globals: Globals) -> Result<(), Failure> {
+    for path in &args.outputs {
+        Form::of(path)?;
+        output::check(path)?;
+    }
+    let methods = args.methods.iter().map(|name| NamedAggregator::parse(name, args.group.as_deref()));
+    let methods: Vec<NamedAggregator> = methods.collect::<Result<_, _>>().map_err(Failure::input)?;
     let records = load::records(&args.tables.cases, &args.tables.reading, Need::Decisions, args.group.as_deref())?;
     let audit = audit(&records, args.group.as_deref())?;
+    let crowd = crowd_audit(&records, globals.seed)?;
+    let curve = curve(args, globals, &methods, &records)?;
+    let report = Report {
+        audit: &audit,
+        crowd: &crowd,
+        warnings: crowd.warnings(),
+        curve: curve.as_ref(),
+        read: &records.report,
+    };
+    for path in &args.outputs {
+        write(path, &report, args, globals)?;
+    }
     if globals.json {
-        return Ok(render::print_json(&Report { audit: &audit, read: &records.report })?);
+        return Ok(render::print_json(&report)?);
     }
     let mut text = format!("{}\n\n", records.report);
-    text.push_str(&render::table(&summary(&audit)));
-    text.push('\n');
-    text.push_str(&render::table(&labels(&audit)));
-    text.push('\n');
-    text.push_str(&render::table(&roster(&audit, args.experts)));
+    let mut tables = vec![audit_summary(&audit), audit_labels(&audit), audit_roster(&audit, &crowd, args.experts)];
+    tables.extend(Some(suspect_table(&crowd, args.experts)).filter(|table| !table.rows.is_empty()));
+    tables.push(model_table(&crowd));
+    tables.extend(Some(routing_table(&crowd.routing)).filter(|table| !table.rows.is_empty()));
+    tables.extend(curve.as_ref().map(LabelCurve::table));
+    text.push_str(&tables.iter().map(render::table).collect::<Vec<_>>().join("\n"));
+    let hidden = crowd.suspects.len().saturating_sub(args.experts);
+    if hidden > 0 {
+        text.push_str(&format!("\n{hidden} more are suspected; --experts N, --json and --out show them\n"));
+    }
+    for warning in &report.warnings {
+        text.push_str(&format!("\nwarning: {warning}\n"));
+    }
+    for path in &args.outputs {
+        text.push_str(&format!("written: {}\n", path.display()));
+    }
     Ok(render::print(&text)?)
 }
 
-/// One line a number: what, value, spread, range.
-fn summary(audit: &Audit) -> Table {
-    let mut rows: Vec<[String; 4]> = Vec::new();
-    let mut count = |what: &str, n: usize| rows.push([what.to_owned(), n.to_string(), String::new(), String::new()]);
-    count("cases", audit.cases);
-    count("  without gold label", audit.cases_without_label);
-    count("  without decisions", audit.cases_without_decisions);
-    count("experts", audit.experts);
-    count("  who decided anything", audit.active_experts);
-    count("decisions", audit.decisions);
-    let mut spread = |what: String, spread: Option<&Spread>, digits: usize| {
-        rows.push(match spread {
-            Some(s) => [
-                what,
-                format!("{:.digits$}", s.mean),
-                format!("({:.digits$})", s.population_sd),
-                format!("{:.digits$} - {:.digits$}", s.min, s.max),
-            ],
-            None => [what, "-".to_owned(), String::new(), String::new()],
-        });
-    };
-    spread("decisions per case".to_owned(), audit.per_case.as_ref(), 2);
-    spread("decisions per active expert".to_owned(), audit.per_expert.as_ref(), 2);
-    spread("expert accuracy".to_owned(), audit.accuracy.as_ref(), 4);
-    for group in &audit.by_group {
-        spread(format!("  on {} ({} cases)", group.group, group.cases), group.accuracy.as_ref(), 4);
+/// What the aggregators that were asked about make of few labels; `None` if none was.
+fn curve(
+    args: &args::Audit,
+    globals: Globals,
+    methods: &[NamedAggregator],
+    records: &deferral_data::Records,
+) -> Result<Option<LabelCurve>, Failure> {
+    if methods.is_empty() {
+        return Ok(None);
     }
-    for pair in &audit.advantages {
-        let mut better = |on: &str, than: &str, lead: &Option<Spread>| {
-            let (n, lead) = (lead.map_or(0, |s| s.n), lead.as_ref());
-            spread(format!("  {n} better on {on} than on {than}, lead"), lead, 4);
-        };
-        better(&pair.first, &pair.second, &pair.better_on_first);
-        better(&pair.second, &pair.first, &pair.better_on_second);
-    }
-    for pair in &audit.advantages {
-        let what = format!("  equal on {} and {}", pair.first, pair.second);
-        rows.push([what, pair.equal.to_string(), String::new(), String::new()]);
-    }
-    let mut measured = |what: &str, value: &Measured| {
-        let interval = value.interval().map_or_else(String::new, |(low, high)| format!("[{low:.4}, {high:.4}]"));
-        rows.push([what.to_owned(), format!("{value:.4}"), String::new(), interval]);
-    };
-    measured("majority vote accuracy (tie to first label)", &audit.majority);
-    measured("Krippendorff's alpha", &audit.alpha);
-    if let Some(load) = &audit.load {
-        let mut number =
-            |what: &str, value: f64| rows.push([what.to_owned(), format!("{value:.4}"), String::new(), String::new()]);
-        number("largest share of the decisions", load.max_share);
-        number("load: normalised entropy", load.entropy);
-        number("load: Gini", load.gini);
-        number("load: Jain", load.jain);
-    }
-    let header = ["", "value", "(sd)", "range"].map(str::to_owned).to_vec();
-    Table { header, rows: rows.into_iter().map(|row| row.to_vec()).collect() }
+    let features = load::features(&args.features)?;
+    let labels: Vec<Option<usize>> = args.labels.iter().map(|labels| labels.0).collect();
+    let attribute = args.group.as_deref();
+    let (repetitions, seed) = (args.repetitions, globals.seed);
+    let plan = CurvePlan { methods, labels: &labels, repetitions, features: &features, attribute, seed };
+    Ok(Some(label_curve(records, &plan)?))
 }
 
-fn labels(audit: &Audit) -> Table {
-    let header = ["label", "gold", "decisions"].map(str::to_owned).to_vec();
-    let row = |count: &deferral_eval::LabelCount| {
-        vec![count.label.clone(), count.gold.to_string(), count.decisions.to_string()]
-    };
-    Table { header, rows: audit.labels.iter().map(row).collect() }
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Html,
+    Json,
 }
 
-fn roster(audit: &Audit, shown: usize) -> Table {
-    let mut header = ["expert", "decisions", "accuracy", "95 %"].map(str::to_owned).to_vec();
-    header.extend(audit.by_group.iter().map(|group| format!("on {}", group.group)));
-    let row = |expert: &deferral_eval::ExpertAudit| {
-        let interval = expert.accuracy.interval().map_or_else(String::new, |(l, h)| format!("{l:.2}-{h:.2}"));
-        let mut row =
-            vec![expert.expert.clone(), expert.answered.to_string(), format!("{:.4}", expert.accuracy), interval];
-        row.extend(expert.by_group.iter().map(|on| format!("{on:.4}")));
-        row
+impl Form {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("html") => Ok(Self::Html),
+            Some("json") => Ok(Self::Json),
+            _ => Err(Failure::usage(format!("cannot tell the form of {}; name it .html or .json", path.display()))),
+        }
+    }
+}
+
+fn write(path: &Path, report: &Report<'_>, args: &args::Audit, globals: Globals) -> Result<(), Failure> {
+    let text = match Form::of(path)? {
+        Form::Json => render::json(report)? + "\n",
+        Form::Html => {
+            let mut about = vec![("seed".to_owned(), globals.seed.to_string())];
+            about.extend(args.group.iter().map(|group| ("group".to_owned(), group.clone())));
+            if report.curve.is_some() {
+                about.push(("draws of labels".to_owned(), args.repetitions.to_string()));
+            }
+            audit_html(report.audit, report.crowd, report.curve, "Who are the experts?", &about)?
+        }
     };
-    Table { header, rows: audit.roster.iter().take(shown).map(row).collect() }
+    write_atomically(path, |out| out.write_all(text.as_bytes())).map_err(deferral_eval::EvalError::from)?;
+    Ok(())
 }

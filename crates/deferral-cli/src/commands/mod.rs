@@ -1,5 +1,6 @@
 //! One file a command: from arguments to files and text, no algorithm.
 
+pub(crate) mod aggregate;
 pub(crate) mod audit;
 pub(crate) mod compare;
 pub(crate) mod decide;

@@ -4,6 +4,7 @@
 //! one row is in memory at a time, in buffers that are reused.
 
 mod cases;
+mod consensus;
 mod decisions;
 mod error;
 mod format;
@@ -24,6 +25,7 @@ mod source;
 mod write;
 
 pub use cases::{CaseTable, read_cases};
+pub use consensus::{LabelRow, WorkerRow, write_labels, write_labels_to, write_workers};
 pub use decisions::{DecisionTable, read_decisions};
 pub use error::{Place, TableError};
 pub use format::Format;

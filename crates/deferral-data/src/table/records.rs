@@ -162,6 +162,15 @@ impl Records {
         join(cases, nothing, UnknownTask::Refuse)
     }
 
+    /// Tasks of which nothing is known but who decided what.
+    ///
+    /// # Errors
+    /// If there are more labels than a table can hold.
+    pub fn of_decisions(decisions: DecisionTable) -> Result<Self, TableError> {
+        let cases = CaseTable::new(decisions.tasks.clone(), Inputs::default())?;
+        join(cases, decisions, UnknownTask::Refuse)
+    }
+
     /// The same records with the prices of a list such as [`read_prices`](super::read_prices) gives; experts who are
     /// not in it cost 1 a label.
     #[must_use]
