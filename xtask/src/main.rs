@@ -1,6 +1,7 @@
-//! Tasks of the workspace: `cargo xtask layers`.
+//! Tasks of the workspace: `cargo xtask layers`, `cargo xtask peers`.
 
 mod layers;
+mod peers;
 
 use std::process::ExitCode;
 
@@ -8,8 +9,9 @@ fn main() -> ExitCode {
     let task = std::env::args().nth(1);
     let result = match task.as_deref() {
         Some("layers") => layers::run(),
-        Some(other) => Err(anyhow::anyhow!("there is no task `{other}`; there is: layers")),
-        None => Err(anyhow::anyhow!("which task? There is: layers")),
+        Some("peers") => peers::run(),
+        Some(other) => Err(anyhow::anyhow!("there is no task `{other}`; there are: layers, peers")),
+        None => Err(anyhow::anyhow!("which task? There are: layers, peers")),
     };
     match result {
         Ok(message) => {
