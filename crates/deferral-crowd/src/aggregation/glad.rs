@@ -285,3 +285,133 @@ fn summarise(factors: &[f64]) -> Vec<(f64, f64)> {
     let bins = sorted.chunks(sorted.len().div_ceil(BINS).max(1));
     bins.map(|bin| (bin.iter().sum::<f64>() / bin.len() as f64, bin.len() as f64 / factors.len() as f64)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deferral_core::{Decisions, Silent, Stream};
+
+    /// Three workers on tasks (1,1,0), (0,0,0), (1,0,1).
+    fn votes() -> Decisions {
+        let votes = [(0, 0, 1), (0, 1, 1), (0, 2, 0), (1, 0, 0), (1, 1, 0), (1, 2, 0), (2, 0, 1), (2, 1, 0), (2, 2, 1)];
+        Decisions::from_triples(3, 3, votes).unwrap()
+    }
+
+    /// The expected log-likelihood of the votes with the log-prior: what an M-step climbs.
+    fn q(model: &Model<'_>, posterior: &Columns) -> f64 {
+        let others = (model.ballots.classes() as f64 - 1.0).ln();
+        let mut sum = model.log_prior();
+        for (task, vote) in model.ballots.decisions().iter() {
+            let x = model.ability[vote.expert.index()] * model.ease[task.index()].exp();
+            let right = posterior.column(task.index())[vote.label.index()];
+            sum += right * -softplus(-x) + (1.0 - right) * (-softplus(x) - others);
+        }
+        sum
+    }
+
+    fn at<'a>(ballots: &'a Ballots<'a>, ability: &[f64], ease: &[f64]) -> Model<'a> {
+        let mut model = Model::start(&Glad::default(), ballots);
+        model.ability.copy_from_slice(ability);
+        model.ease.copy_from_slice(ease);
+        model.factor = ease.iter().map(|ease| ease.exp()).collect();
+        model
+    }
+
+    #[test]
+    fn the_first_step_of_the_example() {
+        let votes = votes();
+        let ballots = Ballots::new(&votes, 2).unwrap();
+        let model = Model::start(&Glad::default(), &ballots);
+        assert!((sigmoid(model.ability[0] * model.factor[0]) - 0.938_097).abs() < 1e-6);
+        let mut posterior = Columns::zeros(2, 3);
+        model.expect(&mut posterior);
+        assert!((posterior.column(0)[1] - 0.938_097).abs() < 1e-6, "{posterior:?}");
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences() {
+        let votes = votes();
+        for classes in [2, 3] {
+            let ballots = Ballots::new(&votes, classes).unwrap();
+            let (ability, ease) = ([0.7, -0.4, 1.3], [0.2, -0.6, 0.9]);
+            let model = at(&ballots, &ability, &ease);
+            let mut posterior = Columns::zeros(classes, 3);
+            model.expect(&mut posterior);
+            let step = 1e-6;
+            for worker in 0..3 {
+                let moved = |by: f64| {
+                    let mut ability = ability;
+                    ability[worker] += by;
+                    q(&at(&ballots, &ability, &ease), &posterior)
+                };
+                let expected = (moved(step) - moved(-step)) / (2.0 * step);
+                let (slope, _) = climb(&ballots, &posterior, &model.factor, worker, ability[worker]);
+                let slope = slope + model.ability_prior.slope(ability[worker]);
+                assert!((slope - expected).abs() < 1e-6, "worker {worker}: {slope} and {expected}");
+            }
+            for task in 0..3 {
+                let moved = |by: f64| {
+                    let mut ease = ease;
+                    ease[task] += by;
+                    q(&at(&ballots, &ability, &ease), &posterior)
+                };
+                let expected = (moved(step) - moved(-step)) / (2.0 * step);
+                let (pull, brake) = tension(&ballots, &posterior, &ability, task, model.factor[task]);
+                let slope = pull - brake + model.ease_prior.slope(ease[task]);
+                assert!((slope - expected).abs() < 1e-6, "task {task}: {slope} and {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_step_climbs() {
+        let votes = votes();
+        let ballots = Ballots::new(&votes, 3).unwrap();
+        let mut model = at(&ballots, &[0.7, -3.0, 2.5], &[2.0, -2.0, 0.5]);
+        let mut posterior = Columns::zeros(3, 3);
+        model.expect(&mut posterior);
+        let mut before = q(&model, &posterior);
+        for _ in 0..20 {
+            model.improve_abilities(&posterior);
+            let between = q(&model, &posterior);
+            model.improve_eases(&posterior);
+            let after = q(&model, &posterior);
+            assert!(between >= before - 1e-12 && after >= between - 1e-12, "{before}, {between}, {after}");
+            before = after;
+        }
+    }
+
+    #[test]
+    fn the_able_and_the_easy_are_told_from_the_others() {
+        // Workers 0 to 4 know all but tasks 30 to 39, which are a toss-up; worker 5 tosses a coin on all.
+        let coin = |a: u32, b: u32| ((a * 7 + b * 13 + a * b) % 11 % 2) as u16;
+        let votes = (0..40u32).flat_map(|task| {
+            (0..6).map(move |worker| {
+                let knows = worker < 5 && task < 30;
+                (task, worker, if knows { (task % 2) as u16 } else { coin(task, worker) })
+            })
+        });
+        let votes = Decisions::from_triples(40, 6, votes).unwrap();
+        let mut silent = Silent;
+        let mut ctx = Context::new(Stream::new(1), &mut silent);
+        let fit = Glad::default().fit(&Ballots::new(&votes, 2).unwrap(), &mut ctx).unwrap();
+        assert!(fit.ability[..5].iter().all(|ability| *ability > fit.ability[5] + 0.5), "{:?}", fit.ability);
+        let mean = |tasks: &[f64]| tasks.iter().sum::<f64>() / tasks.len() as f64;
+        assert!(mean(&fit.ease[..30]) > mean(&fit.ease[30..]) + 0.3, "{:?}", fit.ease);
+        assert!(fit.consensus.skills[0] > fit.consensus.skills[5]);
+    }
+
+    #[test]
+    fn parameters_are_checked() {
+        let votes = votes();
+        let ballots = Ballots::new(&votes, 2).unwrap();
+        let message = |glad: Glad| {
+            let mut silent = Silent;
+            glad.fit(&ballots, &mut Context::new(Stream::new(1), &mut silent)).unwrap_err().to_string()
+        };
+        let glad = Glad::default();
+        assert_eq!(message(Glad { passes: 0, ..glad }), "the number of passes is 0, but must be 1 or more");
+        assert!(message(Glad { ability: NormalPrior { sd: 0.0, ..glad.ability }, ..glad }).contains("ability"));
+        assert!(message(Glad { ease: NormalPrior { mean: f64::NAN, ..glad.ease }, ..glad }).contains("ease"));
+    }
+}

@@ -322,3 +322,81 @@ impl MaceMethod {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deferral_core::{Decisions, Silent, Stream};
+
+    fn fit(mace: Mace, votes: &Decisions, classes: usize) -> Result<MaceFit, AggregateError> {
+        let mut silent = Silent;
+        mace.fit(&Ballots::new(votes, classes).unwrap(), &mut Context::new(Stream::new(1), &mut silent))
+    }
+
+    #[test]
+    fn the_first_step_of_the_example() {
+        // Spam with probability .4, either answer alike: right with probability .8.
+        let right = Answer::new((0.4f64 * 0.5).ln(), 0.6f64.ln());
+        assert!((right.evidence.miss.exp() - 0.2).abs() < 1e-12);
+        assert!(((right.evidence.miss + right.evidence.lift).exp() - 0.8).abs() < 1e-12);
+        assert!((right.knowing - 0.75).abs() < 1e-12);
+        let votes = [(0, 0, 1), (0, 1, 1), (0, 2, 0), (1, 0, 0), (1, 1, 0), (1, 2, 0), (2, 0, 1), (2, 1, 0), (2, 2, 1)];
+        let votes = Decisions::from_triples(3, 3, votes).unwrap();
+        let ballots = Ballots::new(&votes, 2).unwrap();
+        let mut model = Model::start(&Mace::default(), &ballots, || 1.0);
+        model.answers.fill(right);
+        model.expect();
+        assert!((model.posterior.column(0)[1] - 0.8).abs() < 1e-12, "{:?}", model.posterior);
+    }
+
+    #[test]
+    fn who_answers_at_random_spams_and_who_knows_does_not() {
+        let truth = |task: u32| (task * 5 % 7 % 3) as u16;
+        let coin = |task: u32, by: u32| ((task * 11 + by * 3 + task * task) % 13 % 3) as u16;
+        let votes = (0..300u32).flat_map(|task| {
+            let known = (0..4).map(move |w| (task, w, if (task + w) % 10 == 0 { coin(task, w) } else { truth(task) }));
+            known.chain([(task, 4, coin(task, 9)), (task, 5, 2)])
+        });
+        let votes = Decisions::from_triples(300, 6, votes).unwrap();
+        for method in [MaceMethod::Variational, MaceMethod::Em] {
+            let fit = fit(Mace { method, ..Mace::default() }, &votes, 3).unwrap();
+            assert!(fit.spam_rate[..4].iter().all(|rate| *rate < 0.2), "{method:?}: {:?}", fit.spam_rate);
+            assert!(fit.spam_rate[4..].iter().all(|rate| *rate > 0.85), "{method:?}: {:?}", fit.spam_rate);
+            assert!(fit.spamming.column(5)[2] > 0.8, "{:?}", fit.spamming);
+            let right = (0..300).filter(|&task| fit.consensus.labels[task as usize].0 == truth(task)).count();
+            assert!(right >= 295, "{method:?}: {right}");
+            // What the consensus says of spam is the same.
+            let Workers::Confusions(table) = &fit.consensus.workers else { panic!("no matrices") };
+            for (worker, rate) in fit.spam_rate.iter().enumerate() {
+                assert!((table.spam_rate(ExpertId::at(worker)) - rate).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn starts_differ_and_the_best_is_kept() {
+        let votes = (0..30u32).flat_map(|task| (0..4).map(move |w| (task, w, ((task * (w + 2)) % 5 % 2) as u16)));
+        let votes = Decisions::from_triples(30, 4, votes).unwrap();
+        let iterations = Iterations { limit: 2, tolerance: 0.0 };
+        let fit = fit(Mace { iterations, ..Mace::default() }, &votes, 2).unwrap();
+        assert_eq!(fit.restarts.len(), 10);
+        let mut different = fit.restarts.clone();
+        different.sort_by(f64::total_cmp);
+        different.dedup();
+        assert_eq!(different.len(), 10, "{:?}", fit.restarts);
+        let best = fit.restarts.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        assert_eq!(fit.consensus.trace.values.last(), Some(&best));
+    }
+
+    #[test]
+    fn parameters_are_checked() {
+        let votes = Decisions::from_triples(1, 1, [(0, 0, 1)]).unwrap();
+        let message = |mace: Mace| fit(mace, &votes, 2).unwrap_err().to_string();
+        let mace = Mace::default();
+        let none = "the number of restarts is 0, but must be 1 or more";
+        assert_eq!(message(Mace { restarts: 0, ..mace }), none);
+        let prior = "the prior of strategies is 0, but must be from 1e-6 to 1e6";
+        assert_eq!(message(Mace { strategy_prior: 0.0, ..mace }), prior);
+        assert!(message(Mace { smoothing: f64::NAN, ..mace }).starts_with("the smoothing is NaN"));
+    }
+}
