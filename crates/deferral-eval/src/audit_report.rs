@@ -46,7 +46,7 @@ pub fn audit_html(
     }
     let note = "A model whose labels agree with the majority less often than single votes do does not fit these votes.";
     body += &section("Models of the votes", &[model_table(crowd)], note);
-    let note = "Found from the votes alone: MACE's spam rate above one half, agreement with the others no better than chance, \
+    let note = "Found from the votes alone: MACE's spam rate above .8, agreement with the others no better than chance, \
                 the same answer every time. A suspicion is a reason to look, not a proof.";
     body += &section("Suspected spammers", &[suspect_table(crowd, usize::MAX)], note);
     body += &section("Roster", &[audit_roster(audit, crowd, usize::MAX)], "");

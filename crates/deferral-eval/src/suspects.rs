@@ -3,6 +3,8 @@
 use deferral_core::{CaseId, Consensus, Decisions, ExpertId, Label};
 use deferral_metrics::majority;
 
+/// Spam rate above which it is suspicious; below, somebody may just err often.
+const SPAM: f64 = 0.8;
 /// Votes below which nothing is said about a worker.
 const VOTES_AT_LEAST: usize = 10;
 /// Standard errors by which agreement must exceed chance.
@@ -14,7 +16,8 @@ const IMPROBABLE: f64 = 0.01;
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Suspicion {
-    /// MACE believes that more than half of their votes do not depend on the truth.
+    /// MACE believes that more than four of five of their votes do not depend on the truth: with two classes they are right
+    /// on less than .6 of them, half of that by chance.
     SpamRate(f64),
     /// They agree with the majority of the others hardly more often than their answers would by chance.
     ChanceAgreement {
@@ -57,7 +60,7 @@ pub(crate) fn suspicions(
         if row.len() < VOTES_AT_LEAST {
             return reasons;
         }
-        if let Some(&rate) = spam_rate.get(worker).filter(|rate| **rate > 0.5) {
+        if let Some(&rate) = spam_rate.get(worker).filter(|rate| **rate > SPAM) {
             reasons.push(Suspicion::SpamRate(rate));
         }
         reasons.extend(chance_agreement(row.iter(), &counts));
