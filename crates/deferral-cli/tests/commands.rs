@@ -180,7 +180,9 @@ fn an_audit_of_generated_decisions() {
     assert_eq!(audit["read"]["cases"]["rows"], 120);
     let text = desk.ok(&format!("audit {TABLES} --group dialect --experts 3"));
     assert!(text.starts_with("posts.csv: 120 rows read, 120 kept"), "{text}");
-    assert_eq!(text.matches("moderator-").count(), 3);
+    let (roster, others) = text.split_once(" suspected ").unwrap_or((&text, ""));
+    assert_eq!(roster.matches("moderator-").count(), 3);
+    assert!(others.matches("moderator-").count() <= 3, "{text}");
     for line in ["Krippendorff's alpha", "majority vote accuracy", "expert accuracy", "  on harbour", "load: Gini"] {
         assert!(text.contains(line), "{line}\n{text}");
     }

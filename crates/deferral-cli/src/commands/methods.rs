@@ -20,6 +20,6 @@ pub(crate) fn run(globals: Globals) -> Result<(), Failure> {
             METHODS.iter().map(|m| Line { name: m.name, about: m.about, source: m.source }).collect();
         return Ok(render::print_json(&lines)?);
     }
-    let lines: Vec<String> = METHODS.iter().map(|m| format!("{:22}{}", m.name, m.about)).collect();
+    let lines: Vec<String> = METHODS.iter().map(|m| format!("{:24}{}", m.name, m.about)).collect();
     Ok(render::print(&(lines.join("\n") + "\n"))?)
 }
