@@ -1,5 +1,5 @@
-//! Aggregation in labels per second: all aggregators on a table of the size of the MTurk posts, and Dawid-Skene at three
-//! sizes, which should take time in proportion to the labels.
+//! Aggregation in labels per second: all aggregators on a table of the size of the MTurk posts, and Dawid-Skene at
+//! three sizes, which should take time in proportion to the labels.
 
 use std::hint::black_box;
 use std::time::Duration;

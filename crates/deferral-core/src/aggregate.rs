@@ -109,8 +109,8 @@ impl<'a> Ballots<'a> {
     /// The votes, with K = `classes`; a class may go without a vote. O(votes).
     ///
     /// # Errors
-    /// [`AggregateError::NoVotes`]; [`AggregateError::Label`] if a vote is for a label from `classes` on; or if there are
-    /// more classes than a [`Label`] can name.
+    /// [`AggregateError::NoVotes`]; [`AggregateError::Label`] if a vote is for a label from `classes` on; or if there
+    /// are more classes than a [`Label`] can name.
     pub fn new(decisions: &'a Decisions, classes: usize) -> Result<Self, AggregateError> {
         const MOST: usize = 1 << 16;
         let ok = (1..=MOST).contains(&classes);

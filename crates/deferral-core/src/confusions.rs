@@ -68,9 +68,9 @@ impl Confusions {
         shares.iter().enumerate().map(right).sum()
     }
 
-    /// The share of a worker's votes that does not depend on the truth: `sum_l min_k P(l | k)`, what all rows have in common. 1
-    /// for whoever answers blindly, whatever they answer; 0 for one who is always right. In MACE it is the spam rate
-    /// itself (Hovy et al. 2013). O(K^2).
+    /// The share of a worker's votes that does not depend on the truth: `sum_l min_k P(l | k)`, what all rows have in
+    /// common. 1 for whoever answers blindly, whatever they answer; 0 for one who is always right. In MACE it is the
+    /// spam rate itself (Hovy et al. 2013). O(K^2).
     ///
     /// # Panics
     /// If the worker is out of range.

@@ -1,8 +1,8 @@
-//! Times aggregators on a table of task, worker, label: for each a line of method, seconds (median of five) and label of
-//! each task.
+//! Times aggregators on a table of task, worker, label: for each a line of method, seconds (median of five) and label
+//! of each task.
 //!
-//! `cargo run --release -p deferral-crowd --example time_aggregators -- labels.csv` with whole numbers from 0 in all three
-//! columns, under a header.
+//! `cargo run --release -p deferral-crowd --example time_aggregators -- labels.csv` with whole numbers from 0 in all
+//! three columns, under a header.
 #![allow(clippy::print_stdout, reason = "an example talks to the terminal")]
 
 use std::time::Instant;

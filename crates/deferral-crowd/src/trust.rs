@@ -14,9 +14,9 @@ use crate::aggregation::AnyAggregator;
 
 /// Learns whom to trust by aggregating the votes on the training cases, without gold labels unless asked to use them.
 ///
-/// Experts weigh as much as a vote of theirs tells of the truth, in nats (the mutual information of vote and truth), or as
-/// their vote did in a weighted majority; those who answer at random weigh nothing and are not asked. Whoever is asked, [`CrowdPolicy::decide_by`] combines their answers as the aggregator
-/// did. O(the aggregator).
+/// Experts weigh as much as a vote of theirs tells of the truth, in nats (the mutual information of vote and truth), or
+/// as their vote did in a weighted majority; those who answer at random weigh nothing and are not asked. Whoever is
+/// asked, [`CrowdPolicy::decide_by`] combines their answers as the aggregator did. O(the aggregator).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trust {
@@ -140,8 +140,8 @@ impl Policy for CrowdPolicy {
     }
 }
 
-/// What a vote of this worker tells of the truth, in nats: the mutual information of vote and truth. 0 for somebody whose
-/// votes do not depend on the truth, `ln K` for one who is always right where all classes are equally frequent.
+/// What a vote of this worker tells of the truth, in nats: the mutual information of vote and truth. 0 for somebody
+/// whose votes do not depend on the truth, `ln K` for one who is always right where all classes are equally frequent.
 fn information(table: &Confusions, worker: usize, shares: &[f64]) -> f64 {
     let mut sum = 0.0;
     for vote in 0..table.classes() {

@@ -77,7 +77,8 @@ fn draw(shares: &[f64], random: &mut Random) -> usize {
 }
 
 impl Crowd {
-    /// `n` tasks with classes drawn from `shares`; on each, `each` different workers, drawn anew, vote by their matrices.
+    /// `n` tasks with classes drawn from `shares`; on each, `each` different workers, drawn anew, vote by their
+    /// matrices.
     fn new(seed: u64, n: usize, shares: &[f64], workers: &[Matrix], each: usize) -> Self {
         let stream = Stream::new(seed).child("crowd");
         let mut crowd = Self { classes: shares.len(), workers: workers.len(), truth: Vec::new(), votes: Vec::new() };

@@ -11,8 +11,8 @@ fn run(aggregator: &dyn Aggregator, ballots: &Ballots<'_>) -> Result<Consensus, 
     aggregator.aggregate(ballots, &mut Context::new(Stream::new(3), &mut silent))
 }
 
-/// Tasks of two classes with one feature that shows the class at `signal` standard deviations, a group that is north for
-/// even tasks, and `each` votes of `m` workers who are right with probability `skill(worker, task)`.
+/// Tasks of two classes with one feature that shows the class at `signal` standard deviations, a group that is north
+/// for even tasks, and `each` votes of `m` workers who are right with probability `skill(worker, task)`.
 struct Desk {
     truth: Vec<Label>,
     cases: Cases,

@@ -10,8 +10,8 @@ use crate::error::EvalError;
 use crate::experiment::{FeatureChoice, features_of};
 use crate::methods::FeatureKind;
 
-/// The tasks of records as aggregators see them: names, groups and, where one of them looks at features, those. Features
-/// are learned from all tasks together, labels are not looked at.
+/// The tasks of records as aggregators see them: names, groups and, where one of them looks at features, those.
+/// Features are learned from all tasks together, labels are not looked at.
 ///
 /// # Errors
 /// If features are wanted and there are none.
@@ -37,9 +37,9 @@ pub fn tasks(
     Ok(records.dataset(features_of(featuriser.as_ref(), records)?)?)
 }
 
-/// Aggregates `votes` on the tasks of `data`. `gold` are the labels that may be believed: none, or one entry a task. With
-/// [`NamedAggregator::gold_folds`] the tasks are divided into so many folds and each is aggregated with the gold of the
-/// others; labels and probabilities are then put together from all folds, and the rest is of the last.
+/// Aggregates `votes` on the tasks of `data`. `gold` are the labels that may be believed: none, or one entry a task.
+/// With [`NamedAggregator::gold_folds`] the tasks are divided into so many folds and each is aggregated with the gold
+/// of the others; labels and probabilities are then put together from all folds, and the rest is of the last.
 ///
 /// # Errors
 /// As the aggregator; or if it wants gold and there is none.

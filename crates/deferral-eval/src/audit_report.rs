@@ -13,8 +13,8 @@ use crate::label_curve::LabelCurve;
 use crate::routing::routing_table;
 use crate::table::Table;
 
-/// The report as a page of HTML that needs no other file; the same audit gives the same bytes. `about` lists the parameters
-/// of the run, name and value.
+/// The report as a page of HTML that needs no other file; the same audit gives the same bytes. `about` lists the
+/// parameters of the run, name and value.
 ///
 /// # Errors
 /// If a figure cannot be drawn.

@@ -28,8 +28,8 @@ pub struct Known {
     pub source: &'static str,
 }
 
-/// All methods, in the order in which tables show them. The first are the aggregators ([`AGGREGATORS`]), which learn whom
-/// to trust from votes alone.
+/// All methods, in the order in which tables show them. The first are the aggregators ([`AGGREGATORS`]), which learn
+/// whom to trust from votes alone.
 pub const METHODS: &[Known] = &joined::<{ AGGREGATORS.len() + LEARNERS.len() }>(AGGREGATORS, LEARNERS);
 
 const fn joined<const N: usize>(first: &[Known], second: &[Known]) -> [Known; N] {
@@ -392,8 +392,8 @@ impl Method {
         }
     }
 
-    /// The rule by which a fitted policy asks and decides `cases`: its own way of choosing and of combining votes, unless
-    /// the method names another. `prices` are what a label of each expert costs, if they differ.
+    /// The rule by which a fitted policy asks and decides `cases`: its own way of choosing and of combining votes,
+    /// unless the method names another. `prices` are what a label of each expert costs, if they differ.
     ///
     /// # Errors
     /// If the rule does not suit the number of voters there are, or the cases lack a group attribute that it needs.

@@ -29,8 +29,8 @@ pub struct RoutingRow {
 
 /// Ways of deciding, those that need no router first. Compares with the gold labels of the cases.
 ///
-/// The best single worker is chosen for each case among those who labelled it, by their accuracy on all *other* cases. The
-/// oracle router asks somebody who is right if there is anybody: no router can do better with one label a case.
+/// The best single worker is chosen for each case among those who labelled it, by their accuracy on all *other* cases.
+/// The oracle router asks somebody who is right if there is anybody: no router can do better with one label a case.
 ///
 /// # Errors
 /// If there is no gold label.

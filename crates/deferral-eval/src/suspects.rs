@@ -16,8 +16,8 @@ const IMPROBABLE: f64 = 0.01;
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Suspicion {
-    /// MACE believes that more than four of five of their votes do not depend on the truth: with two classes they are right
-    /// on less than .6 of them, half of that by chance.
+    /// MACE believes that more than four of five of their votes do not depend on the truth: with two classes they are
+    /// right on less than .6 of them, half of that by chance.
     SpamRate(f64),
     /// They agree with the majority of the others hardly more often than their answers would by chance.
     ChanceAgreement {
@@ -45,8 +45,8 @@ impl std::fmt::Display for Suspicion {
     }
 }
 
-/// For each worker why they are suspected; nothing of those with fewer than 10 votes. `spam_rate` is MACE's, `consensus`
-/// says how frequent each class is. O(votes x K).
+/// For each worker why they are suspected; nothing of those with fewer than 10 votes. `spam_rate` is MACE's,
+/// `consensus` says how frequent each class is. O(votes x K).
 pub(crate) fn suspicions(
     decisions: &Decisions,
     label: &dyn Fn(Label) -> String,
@@ -118,8 +118,8 @@ fn constant(labels: &[Label], shares: &[f64], name: &dyn Fn(Label) -> String) ->
     (improbable && labels.iter().all(|label| *label == first)).then(|| Suspicion::ConstantAnswer { label: name(first) })
 }
 
-/// How often a model's labels are those of the majority, and how often a vote is, in the mean over all votes. A model that
-/// departs from the majority more often than single votes do contradicts the crowd that it was learned from.
+/// How often a model's labels are those of the majority, and how often a vote is, in the mean over all votes. A model
+/// that departs from the majority more often than single votes do contradicts the crowd that it was learned from.
 pub(crate) fn majority_agreement(decisions: &Decisions, labels: &[Label]) -> (f64, f64) {
     let majority = majority(decisions);
     let (mut of_model, mut tasks, mut of_votes, mut votes) = (0, 0, 0, 0);

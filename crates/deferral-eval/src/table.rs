@@ -23,7 +23,8 @@ enum Numbers {
 }
 
 /// The comparison, one row a method: accuracy overall and by group, worst group, disparity, labels per case, their cost
-/// if they have prices, share decided by the model alone. Numbers in brackets are population standard deviations over repetitions and folds.
+/// if they have prices, share decided by the model alone. Numbers in brackets are population standard deviations over
+/// repetitions and folds.
 pub fn comparison_table(comparison: &Comparison) -> Table {
     build(comparison, Numbers::Short)
 }

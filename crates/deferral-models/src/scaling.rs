@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::lbfgs::Lbfgs;
 use crate::stable::softmax;
 
-/// One slope and a shift a class on the logs of predicted probabilities: `p'_k ~ exp(slope ln p_k + shift_k)`. For two classes
-/// this is Platt scaling of the logit (Platt 1999); without shifts it is temperature scaling (Guo et al. 2017, section
-/// 4.2) with temperature `1 / slope`.
+/// One slope and a shift a class on the logs of predicted probabilities: `p'_k ~ exp(slope ln p_k + shift_k)`. For two
+/// classes this is Platt scaling of the logit (Platt 1999); without shifts it is temperature scaling (Guo et al. 2017,
+/// section 4.2) with temperature `1 / slope`.
 ///
 /// ```
 /// use deferral_core::{CaseWeights, Columns, Context, Silent, Stream};
@@ -45,8 +45,8 @@ impl Scaling {
         Self { slope: 1.0, shifts: vec![0.0; classes] }
     }
 
-    /// Fits to predictions (K x n) of cases that were not trained on, and what is right (K x n, a distribution a case), by
-    /// maximum likelihood. O(n K) an iteration of L-BFGS.
+    /// Fits to predictions (K x n) of cases that were not trained on, and what is right (K x n, a distribution a case),
+    /// by maximum likelihood. O(n K) an iteration of L-BFGS.
     ///
     /// # Errors
     /// If lengths differ, or the observer cancels.

@@ -25,6 +25,14 @@ fn main_types_have_the_usual_traits() {
     copyable::<losses::JointPolicy>();
     copyable::<models::ClassifierPolicy>();
     copyable::<crowd::RosterPolicy>();
+    copyable::<crowd::CrowdPolicy>();
+    copyable::<crowd::CrowdSelectPolicy>();
+    copyable::<crowd::StreamedPolicy>();
+    copyable::<crowd::HierarchicalFit>();
+    copyable::<crowd::RunningConsensus>();
+    thread_safe::<crowd::PosteriorVote<'static>>();
+    copyable::<core::Consensus>();
+    thread_safe::<core::AggregateError>();
     thread_safe::<losses::JointObjective<'static>>();
     copyable::<metrics::Measured>();
     copyable::<metrics::Correctness>();

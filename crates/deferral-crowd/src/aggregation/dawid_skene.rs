@@ -12,8 +12,9 @@ use super::em::{FLOOR, Iterations, LogPrior, Tables, class_shares, count, expect
 /// (Dawid and Skene 1979), from the shares of the votes.
 ///
 /// M-step: `pi_k` is the mean of `T_ik`, `C_w[k, l]` the share of vote l among what w said where k is believed, at
-/// least 1e-10. E-step: `T_ik` is proportional to `pi_k prod_w C_w[k, vote]`, in logs. It needs several votes a task and many a
-/// worker: with one vote a task it falls below majority. O(votes x K) an iteration, O(n K + m K^2) memory.
+/// least 1e-10. E-step: `T_ik` is proportional to `pi_k prod_w C_w[k, vote]`, in logs. It needs several votes a task
+/// and many a worker: with one vote a task it has nothing to go by, and if EM goes on long enough it falls below
+/// majority. O(votes x K) an iteration, O(n K + m K^2) memory.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DawidSkene {

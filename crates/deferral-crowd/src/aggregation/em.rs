@@ -101,8 +101,8 @@ impl LogPrior<'_> {
     }
 }
 
-/// For every worker and vote K numbers, one a truth, in the order of [`Confusions`](deferral_core::Confusions); one such
-/// table for all tasks, or one for each group of them.
+/// For every worker and vote K numbers, one a truth, in the order of [`Confusions`](deferral_core::Confusions); one
+/// such table for all tasks, or one for each group of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Tables<'a> {
     pub(crate) of_group: Vec<Vec<f64>>,

@@ -13,10 +13,10 @@ use super::majority::{Majority, TieRule, pick};
 /// Balasubramanian 2018, "Fast Dawid-Skene").
 ///
 /// M-step: `pi_k` is the share of class k among the labels, `C_w[k, l]` the share of vote l among what w said on tasks
-/// labelled k, at least 1e-10. E-step: each task gets the class with the largest `pi_k prod_w C_w[k, vote]`. It ends when
-/// no label changes, mostly after a handful of iterations, where soft EM takes dozens. What it maximises, and what the
-/// trace shows, is the log-likelihood of the votes *together with the labels*; the probabilities are those that the last
-/// labels are the largest of, and they are overconfident, because labels were taken for certain.
+/// labelled k, at least 1e-10. E-step: each task gets the class with the largest `pi_k prod_w C_w[k, vote]`. It ends
+/// when no label changes, mostly after a handful of iterations, where soft EM takes dozens. What it maximises, and what
+/// the trace shows, is the log-likelihood of the votes *together with the labels*; the probabilities are those that the
+/// last labels are the largest of, and they are overconfident, because labels were taken for certain.
 ///
 /// The published code stops when the shares of the classes move by less than 1e-4 in sum, which labels that swap can
 /// fake; here the labels themselves are compared. O(votes x K) an iteration (the M-step alone O(votes)), O(n K + m K^2)

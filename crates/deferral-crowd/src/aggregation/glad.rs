@@ -18,10 +18,10 @@ use super::named_class::{Evidence, expect};
 ///
 /// Labels, abilities and eases are found by generalised EM from `alpha = beta = 1`. E-step: `T_ik` is proportional to
 /// the product of the probabilities of the votes. M-step: with `q` the belief in the class that a vote names and `x =
-/// alpha_w e^beta_i`, climb `Q = sum_votes (q x - ln(1 + e^x)) + log prior`, whose slopes are `sum (q - sig(x)) e^beta_i`
-/// and `sum (q - sig(x)) x` plus those of the priors. Here each coordinate goes to the top of a parabola that touches Q
-/// from below (the bound of Jaakkola and Jordan 2000 on the logistic function), where the paper follows the gradient:
-/// so no iteration loses log-posterior.
+/// alpha_w e^beta_i`, climb `Q = sum_votes (q x - ln(1 + e^x)) + log prior`, whose slopes are `sum (q - sig(x))
+/// e^beta_i` and `sum (q - sig(x)) x` plus those of the priors. Here each coordinate goes to the top of a parabola that
+/// touches Q from below (the bound of Jaakkola and Jordan 2000 on the logistic function), where the paper follows the
+/// gradient: so no iteration loses log-posterior.
 ///
 /// Cost: O((votes + n + m) x passes + n K) an iteration; O(n K + m) memory.
 ///
@@ -123,7 +123,8 @@ impl Glad {
     /// Aggregates, and says how able each worker and how easy each task is.
     ///
     /// # Errors
-    /// [`AggregateError::Parameter`] on a parameter out of range, [`AggregateError::Cancelled`] if the observer says so.
+    /// [`AggregateError::Parameter`] on a parameter out of range, [`AggregateError::Cancelled`] if the observer says
+    /// so.
     pub fn fit(&self, ballots: &Ballots<'_>, ctx: &mut Context<'_>) -> Result<GladFit, AggregateError> {
         self.check()?;
         let (classes, votes) = (ballots.classes(), ballots.decisions().len() as f64);

@@ -10,9 +10,9 @@ use super::shrunk::{Shrunk, TaskPrior, check_strength, confusions_of, pseudo_cou
 /// [`HierarchicalDawidSkene`] with a confusion matrix for each worker and group, shrunk towards the worker's own, which
 /// is shrunk towards the pool: people who judge one dialect better than another are believed accordingly.
 ///
-/// EM estimates the workers first and then, from there, the rows `(n_gkl + s C_w[k, l]) / (n_gk + s)` of each group with
-/// `s` = [`group_strength`](Self::group_strength). Skills are means over the tasks' groups. Needs the group of every task.
-/// O(votes x K) an iteration, O(n K + G m K^2) memory. Ours.
+/// EM estimates the workers first and then, from there, the rows `(n_gkl + s C_w[k, l]) / (n_gk + s)` of each group
+/// with `s` = [`group_strength`](Self::group_strength). Skills are means over the tasks' groups. Needs the group of
+/// every task. O(votes x K) an iteration, O(n K + G m K^2) memory. Ours.
 ///
 /// ```
 /// use deferral_core::*;

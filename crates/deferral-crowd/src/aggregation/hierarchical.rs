@@ -11,14 +11,14 @@ use super::shrunk::{
     CLASS_PSEUDO_COUNT, Estimate, Shrunk, TaskPrior, check_strength, confusions_of, pseudo_counts, smoothed_shares,
 };
 
-/// Dawid-Skene whose confusion rows have Dirichlet priors around those of the pool, so that a worker with three votes or
-/// none is believed about as much as workers are on average, and a new one can join without refitting the rest.
+/// Dawid-Skene whose confusion rows have Dirichlet priors around those of the pool, so that a worker with three votes
+/// or none is believed about as much as workers are on average, and a new one can join without refitting the rest.
 ///
-/// Rows are `(n_kl + s pool_kl) / (n_k + s)` with `s` = [`strength`](Self::strength), the mode under
-/// `Dirichlet(1 + s pool_k)`. The pool is the matrix that one and the same worker would have who gave all the votes; EM
-/// estimates it first, from the shares of the votes, and the workers then. With one vote a task it agrees with majority.
-/// Gold labels of some tasks are believed if given.
-/// O(votes x K) an iteration, O(n K + m K^2) memory. Ours, in the manner of hierarchical Dirichlet models of annotation.
+/// Rows are `(n_kl + s pool_kl) / (n_k + s)` with `s` = [`strength`](Self::strength), the mode under `Dirichlet(1 + s
+/// pool_k)`. The pool is the matrix that one and the same worker would have who gave all the votes; EM estimates it
+/// first, from the shares of the votes, and the workers then. With one vote a task it agrees with majority. Gold labels
+/// of some tasks are believed if given. O(votes x K) an iteration, O(n K + m K^2) memory. Ours, in the manner of
+/// hierarchical Dirichlet models of annotation.
 ///
 /// ```
 /// use deferral_core::{Ballots, Context, Decisions, ExpertId, Label, Silent, Stream};
@@ -62,8 +62,8 @@ pub struct HierarchicalFit {
 }
 
 impl HierarchicalFit {
-    /// The confusion matrix of a new worker who gave these votes on tasks of the table, the rest left as it is; the pool's
-    /// without votes. Tasks or labels outside the table say nothing. O(votes x K + K^2).
+    /// The confusion matrix of a new worker who gave these votes on tasks of the table, the rest left as it is; the
+    /// pool's without votes. Tasks or labels outside the table say nothing. O(votes x K + K^2).
     pub fn join(&self, votes: &[(usize, Label)]) -> Confusions {
         let classes = self.pool.classes();
         let mut entries: Vec<f64> = self.pool.values().iter().map(|p| self.strength * p).collect();

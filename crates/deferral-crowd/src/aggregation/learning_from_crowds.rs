@@ -15,11 +15,12 @@ use super::shrunk::{Estimate, TaskPrior};
 /// votes say of the tasks, so that text and votes are combined (Raykar et al. 2010, section 2, with the workers of
 /// [`HierarchicalDawidSkene`]).
 ///
-/// Rounds of two steps: the classifier is fitted to what is believed of the tasks, then EM estimates workers and labels with
-/// its predictions as the prior of each task. A classifier judges the tasks that it was trained on too kindly, and EM would
-/// believe it ever more; so predictions are out of fold, from [`folds`](Self::folds) classifiers each trained on the rest,
-/// and scaled ([`Scaling`]): to the gold labels if there are any, else to what is believed. It starts from the shares of
-/// the votes, each task with half a vote spread over all classes, so that a single vote is not believed blindly.
+/// Rounds of two steps: the classifier is fitted to what is believed of the tasks, then EM estimates workers and labels
+/// with its predictions as the prior of each task. A classifier judges the tasks that it was trained on too kindly, and
+/// EM would believe it ever more; so predictions are out of fold, from [`folds`](Self::folds) classifiers each trained
+/// on the rest, and scaled ([`Scaling`]): to the gold labels if there are any, else to what is believed. It starts from
+/// the shares of the votes, each task with half a vote spread over all classes, so that a single vote is not believed
+/// blindly.
 ///
 /// Within a round EM raises its objective; from one round to the next the predictions change and it may fall
 /// ([`Criterion::HeldOut`]). Gold labels of some tasks are believed and train the classifier.
@@ -45,8 +46,8 @@ use super::shrunk::{Estimate, TaskPrior};
 pub struct LearningFromCrowds {
     /// Folds of out-of-fold predictions, 5 by default; 0 for predictions of the tasks trained on.
     pub folds: usize,
-    /// Rounds of classifier and EM at most, 10 by default; it ends before if a round changes what is believed of a task by
-    /// less than 1e-3 in the mean.
+    /// Rounds of classifier and EM at most, 10 by default; it ends before if a round changes what is believed of a task
+    /// by less than 1e-3 in the mean.
     pub rounds: usize,
     /// The classifier.
     pub classifier: Logistic,

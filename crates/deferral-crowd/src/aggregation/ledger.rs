@@ -33,8 +33,8 @@ pub(super) struct Ledger {
     of_worker: BTreeMap<ExpertId, Counts>,
 }
 
-/// Counts in the order of [`Confusions`](deferral_core::Confusions), vote by vote, and their sums over the votes for each
-/// truth.
+/// Counts in the order of [`Confusions`](deferral_core::Confusions), vote by vote, and their sums over the votes for
+/// each truth.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Counts {
     pub(super) of_vote: Vec<f64>,
@@ -52,8 +52,8 @@ impl Counts {
         move_by(&mut self.of_truth, from, to);
     }
 
-    /// The share of a vote under a truth, when `guess` is worth `weight` votes. Counts that were moved to and fro may end
-    /// a little below zero.
+    /// The share of a vote under a truth, when `guess` is worth `weight` votes. Counts that were moved to and fro may
+    /// end a little below zero.
     fn share(&self, truth: usize, vote: usize, guess: f64, weight: f64) -> f64 {
         let classes = self.of_truth.len();
         let count = self.of_vote[vote * classes + truth].max(0.0);

@@ -13,16 +13,16 @@ use statrs::function::gamma::{digamma, ln_gamma};
 use super::em::Iterations;
 use super::named_class::{Evidence, expect};
 
-/// A vote of worker w is spam with probability `eps_w`: then it is drawn from the worker's own strategy `xi_w`, whatever
-/// the truth. Otherwise it is the true label. All classes are equally frequent (Hovy, Berg-Kirkpatrick, Vaswani and Hovy
-/// 2013, section 3.1).
+/// A vote of worker w is spam with probability `eps_w`: then it is drawn from the worker's own strategy `xi_w`,
+/// whatever the truth. Otherwise it is the true label. All classes are equally frequent (Hovy, Berg-Kirkpatrick,
+/// Vaswani and Hovy 2013, section 3.1).
 ///
 /// So `P(l | k) = eps_w xi_w[l] + (1 - eps_w) [l = k]`. E-step: `T_ik` is proportional to the product of these; a vote
 /// for l counts as knowledge with `T_il (1 - eps_w) / P(l | l)`, else as spam. M-step: of counts with their priors, the
 /// shares (EM), or `exp(digamma(count) - digamma(total))` (variational Bayes). Each restart climbs the log-likelihood
 /// plus log-prior, or the evidence bound: the log-likelihood under these geometric means less the divergence of the
-/// workers' Beta and Dirichlet distributions from their priors. The best restart wins. Where the original keeps the best
-/// likelihood under the geometric means, this keeps the bound, which no iteration lowers.
+/// workers' Beta and Dirichlet distributions from their priors. The best restart wins. Where the original keeps the
+/// best likelihood under the geometric means, this keeps the bound, which no iteration lowers.
 ///
 /// Cost: O(votes + (n + m) K) an iteration; O((n + m) K) memory.
 ///
@@ -77,7 +77,8 @@ pub enum MaceMethod {
 pub struct MaceFit {
     /// Labels and skills, with `P(l | k)` as the workers' confusion matrices, and the trace of the best start.
     pub consensus: Consensus,
-    /// `eps` of each worker: the probability that a vote of theirs is spam; the mean of the prior for one without votes.
+    /// `eps` of each worker: the probability that a vote of theirs is spam; the mean of the prior for one without
+    /// votes.
     pub spam_rate: Vec<f64>,
     /// `xi`: what each worker answers when spamming, K x m.
     pub spamming: Columns,
@@ -109,7 +110,8 @@ impl Mace {
     /// Aggregates, and says how often each worker spams and how.
     ///
     /// # Errors
-    /// [`AggregateError::Parameter`] on a parameter out of range, [`AggregateError::Cancelled`] if the observer says so.
+    /// [`AggregateError::Parameter`] on a parameter out of range, [`AggregateError::Cancelled`] if the observer says
+    /// so.
     pub fn fit(&self, ballots: &Ballots<'_>, ctx: &mut Context<'_>) -> Result<MaceFit, AggregateError> {
         self.check()?;
         let stream = ctx.stream("restart");
@@ -283,8 +285,8 @@ fn count(ballots: &Ballots<'_>, posterior: &Columns, worker: usize, answers: &[A
 }
 
 impl MaceMethod {
-    /// Writes what each answer of a worker says, given their counts with the prior in them. Returns the log-prior of what
-    /// was learned, or its divergence from the prior, negative, but for the norm of the prior.
+    /// Writes what each answer of a worker says, given their counts with the prior in them. Returns the log-prior of
+    /// what was learned, or its divergence from the prior, negative, but for the norm of the prior.
     fn learn(self, prior: &Counts, counts: &Counts, answers: &mut [Answer]) -> f64 {
         let mut role = [0.0; 2];
         let mut objective = self.shares(&prior.role, &counts.role, |at, log| role[at] = log);

@@ -12,18 +12,18 @@ use super::em::{FLOOR, Iterations, class_shares, logs, normalise, vote_shares};
 /// Every worker is right with a probability of their own, whatever the class, and errs on all other classes alike; the
 /// skills, the shares of the classes and the labels are estimated by EM.
 ///
-/// M-step: `pi_k` is the mean of `T_ik`; `s_w` is the mean of `T_i,vote` over the votes of w (over all votes for a worker
-/// without any). E-step: `T_ik` is proportional to `pi_k prod_w P(vote | k)` with `P = s_w` where vote and class agree
-/// and `(1 - s_w) / (K - 1)` elsewhere, both between 1e-10 and 1 - 1e-10. With a limit of one iteration the skills are
-/// those of the vote shares, and the probabilities those of one E-step with them. O(votes + n K) an iteration,
-/// O(n K + m K^2) memory.
+/// M-step: `pi_k` is the mean of `T_ik`; `s_w` is the mean of `T_i,vote` over the votes of w (over all votes for a
+/// worker without any). E-step: `T_ik` is proportional to `pi_k prod_w P(vote | k)` with `P = s_w` where vote and class
+/// agree and `(1 - s_w) / (K - 1)` elsewhere, both between 1e-10 and 1 - 1e-10. With a limit of one iteration the
+/// skills are those of the vote shares, and the probabilities those of one E-step with them. O(votes + n K) an
+/// iteration, O(n K + m K^2) memory.
 ///
 /// **Where it fails.** One skill a worker says that all classes are mistaken alike. Where that is false, the likelihood
 /// itself points away from the truth, and no start of EM helps. Measured on 1,471 posts, two thirds of them offensive,
-/// judged by 170 people whose votes are right on .89 of the offensive posts but on .53 of the others: with the skills and
-/// shares of the *true* labels, one E-step is .899 accurate at a log-likelihood of -6274; from there EM goes on to -5890
-/// and .695, exactly where it arrives from the votes. [`DawidSkene`](crate::DawidSkene) reaches -4260 and .920; the
-/// majority has .868. [`OneCoin::aggregate_from`] makes the same comparison for other data.
+/// judged by 170 people whose votes are right on .89 of the offensive posts but on .53 of the others: with the skills
+/// and shares of the *true* labels, one E-step is .899 accurate at a log-likelihood of -6274; from there EM goes on to
+/// -5890 and .695, exactly where it arrives from the votes. [`DawidSkene`](crate::DawidSkene) reaches -4260 and .920;
+/// the majority has .868. [`OneCoin::aggregate_from`] makes the same comparison for other data.
 ///
 /// ```
 /// use deferral_core::{Aggregator, Ballots, Context, Decisions, Silent, Stream};

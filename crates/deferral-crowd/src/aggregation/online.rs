@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::em::FLOOR;
 use super::ledger::{Cast, Ledger, move_by};
 
-/// Dawid-Skene with a prior, one vote at a time: what is known of workers and tasks is up to date after every vote, at a
-/// cost that does not grow with the votes there were.
+/// Dawid-Skene with a prior, one vote at a time: what is known of workers and tasks is up to date after every vote, at
+/// a cost that does not grow with the votes there were.
 ///
 /// As an [`Aggregator`] it reads the ballots once, task by task and within a task worker by worker, known truths first;
 /// further passes go over the tasks again ([`RunningConsensus::revisit`]). The result depends on that order. With
@@ -21,8 +21,8 @@ use super::ledger::{Cast, Ledger, move_by};
 /// The method is ours: Bayes' rule for the task and incremental EM (Neal and Hinton 1998) with Dirichlet priors for the
 /// workers. The defaults were chosen before anything was measured; on the posts that [`OneCoin`](crate::OneCoin) speaks
 /// of, one pass is .914 accurate with the votes task by task and .907 with one vote a task in turn, a second pass .920
-/// and .917, Dawid-Skene .920. O(votes x K (1 + revise)) for the first pass, O(votes x K) for each other, O((votes + n) K
-/// + m K^2) memory; looking up a task or a worker costs a logarithm.
+/// and .917, Dawid-Skene .920. O(votes x K (1 + revise)) for the first pass, O(votes x K) for each other, O((votes + n)
+/// K + m K^2) memory; looking up a task or a worker costs a logarithm.
 ///
 /// ```
 /// use deferral_core::{CaseId, ExpertId, Label};
@@ -45,7 +45,8 @@ pub struct OnlineDawidSkene {
     pub pool: f64,
     /// How many votes under each truth all workers together are worth against a worker's own. Default 4.
     pub strength: f64,
-    /// How many older votes of a task are credited anew when a vote comes in; 0 updates nobody but the voter. Default 16.
+    /// How many older votes of a task are credited anew when a vote comes in; 0 updates nobody but the voter. Default
+    /// 16.
     pub revise: usize,
     /// Times that the aggregator reads the votes. Default 1.
     pub passes: usize,
@@ -132,14 +133,13 @@ pub enum OnlineError {
 /// Labels and skills that follow every vote.
 ///
 /// **Workers.** `N_w[k, l]` adds up, for every vote l of w, the belief that its task is of class k. The matrix of w is
-/// `C_w[k, l] = (N_w[k, l] + strength P[k, l]) / (N_w[k, .] + strength)` with the pool's
-/// `P[k, l] = (N[k, l] + pool D[k, l]) / (N[k, .] + pool)`, where N sums over workers and D has `skill` on its diagonal.
-/// **Classes.** `pi_k` is the share of class k among the beliefs in all tasks, with one more task of each class.
-/// **Tasks.** A new task is believed to be of class k with `pi_k`. A vote l of w multiplies the belief by `C_w[k, l]`.
-/// Then the vote is added to `N_w` with the new belief, and up to `revise` older votes of the task, in turn, are moved
-/// from the belief they were added with to the new one. With no more votes on a task than
-/// that, all counts are those of the present beliefs. The factors of older votes stay as they were until
-/// [`RunningConsensus::revisit`].
+/// `C_w[k, l] = (N_w[k, l] + strength P[k, l]) / (N_w[k, .] + strength)` with the pool's `P[k, l] = (N[k, l] + pool
+/// D[k, l]) / (N[k, .] + pool)`, where N sums over workers and D has `skill` on its diagonal. **Classes.** `pi_k` is
+/// the share of class k among the beliefs in all tasks, with one more task of each class. **Tasks.** A new task is
+/// believed to be of class k with `pi_k`. A vote l of w multiplies the belief by `C_w[k, l]`. Then the vote is added to
+/// `N_w` with the new belief, and up to `revise` older votes of the task, in turn, are moved from the belief they were
+/// added with to the new one. With no more votes on a task than that, all counts are those of the present beliefs. The
+/// factors of older votes stay as they were until [`RunningConsensus::revisit`].
 ///
 /// Tasks and workers exist as soon as they are named. The same votes in the same order give the same bits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use super::majority::{Majority, TieRule, WeightedMajority};
 /// majority, once each (crowd-kit's `Wawa`).
 ///
 /// The skill of a worker is that agreement, for one without votes the agreement of all votes; it stays between 0 and 1,
-/// so a worker who answers at random still counts half as much as a perfect one. Known truths take the majority's place.
-/// O(votes + n K).
+/// so a worker who answers at random still counts half as much as a perfect one. Known truths take the majority's
+/// place. O(votes + n K).
 ///
 /// ```
 /// use deferral_core::{Aggregator, Ballots, Context, Decisions, Silent, Stream};

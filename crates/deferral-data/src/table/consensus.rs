@@ -37,12 +37,13 @@ pub struct WorkerRow {
     pub agreement: Option<f64>,
     /// The share of their votes that does not depend on the truth, where the aggregator knows.
     pub spam_rate: Option<f64>,
-    /// The probability of each vote given each truth, K x K, truth by truth; empty where the aggregator has no such matrix.
+    /// The probability of each vote given each truth, K x K, truth by truth; empty where the aggregator has no such
+    /// matrix.
     pub confusion: Vec<f64>,
 }
 
-/// Writes labels with the columns `task`, `label`, `probability`, `P(LABEL)` for each of `labels`, and `votes`. The format is
-/// that of the extension; the file is written whole or not at all.
+/// Writes labels with the columns `task`, `label`, `probability`, `P(LABEL)` for each of `labels`, and `votes`. The
+/// format is that of the extension; the file is written whole or not at all.
 ///
 /// # Errors
 /// [`TableError::Write`] or [`TableError::UnknownFormat`].
@@ -77,9 +78,9 @@ pub fn write_labels_to(out: &mut dyn Write, format: Format, rows: &[LabelRow], l
     sink.finish()
 }
 
-/// Writes workers with the columns `worker`, `votes`, `skill`, `agreement`, `spam_rate`, and `P(VOTE|TRUTH)` for each pair of
-/// `labels` where there are confusion matrices. The format is that of the extension; the file is written whole or not at
-/// all.
+/// Writes workers with the columns `worker`, `votes`, `skill`, `agreement`, `spam_rate`, and `P(VOTE|TRUTH)` for each
+/// pair of `labels` where there are confusion matrices. The format is that of the extension; the file is written whole
+/// or not at all.
 ///
 /// # Errors
 /// [`TableError::Write`] or [`TableError::UnknownFormat`].
