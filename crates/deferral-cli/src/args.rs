@@ -68,6 +68,16 @@ pub(crate) enum Command {
         after_help = "Example:\n  deferral compare --cases posts.csv --decisions labels.csv --group dialect \\\n    --method majority --method joint --method joint:k=5 --folds 5 --out report.html"
     )]
     Compare(Compare),
+    /// Accuracy and cost against labels per case, for every method at several efforts, on one picture
+    #[command(
+        after_help = "Example:\n  deferral frontier --cases posts.csv --decisions labels.csv --group dialect \\\n    --method consult --method majority --method hierarchical --out frontier.html"
+    )]
+    Frontier(Frontier),
+    /// Give a batch of cases to experts who can take only so many, where their labels are worth most
+    #[command(
+        after_help = "Example:\n  deferral assign --model consult.dfr --cases new.csv --capacity capacity.csv --out assignment.csv"
+    )]
+    Assign(Assign),
     /// Turn many votes a task into one label, with a probability, and say what is believed of each worker
     #[command(
         after_help = "Examples:\n  deferral aggregate labels.csv --out consensus.csv --workers-out workers.csv\n  deferral aggregate labels.csv --cases posts.csv --method learning-from-crowds --out consensus.csv"
@@ -227,6 +237,56 @@ pub(crate) struct Decide {
     /// Where to write the routes (.csv or .jsonl) [default: standard output, as JSONL]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
+    /// Say whom to ask next about each case, given the votes so far (--decisions), or what is decided; nothing is kept
+    /// between calls
+    #[arg(long)]
+    pub(crate) ask: bool,
+    /// Who can be asked: a table with the column worker, and task if it differs by case [default: everybody]
+    #[arg(long, value_name = "FILE", requires = "ask")]
+    pub(crate) available: Option<PathBuf>,
+    /// The most that all labels together may cost; the next one goes where it is worth most
+    #[arg(long, value_name = "B", conflicts_with = "ask")]
+    pub(crate) budget: Option<f64>,
+}
+
+/// How a model of the method consult asks, where it differs from how it was fitted.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Asking (models of --method consult)")]
+pub(crate) struct Asking {
+    /// Whom to ask next
+    #[arg(long, value_enum, value_name = "RULE")]
+    pub(crate) rule: Option<AskRule>,
+    /// Stop when the label is believed with this probability
+    #[arg(long, value_name = "P")]
+    pub(crate) confidence: Option<f64>,
+    /// What a label of cost 1 costs where an error costs 1: stop when nobody is worth it
+    #[arg(long, value_name = "PRICE")]
+    pub(crate) price: Option<f64>,
+    /// Labels asked for a case at most
+    #[arg(long, value_name = "N")]
+    pub(crate) max_asks: Option<usize>,
+    /// How many to ask in one go
+    #[arg(long, value_name = "N")]
+    pub(crate) at_once: Option<usize>,
+    /// What errors cost: a table with the columns true, predicted and cost [default: 1 each]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) error_costs: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AskRule {
+    /// Whose vote tells most for their price
+    Adaptive,
+    /// Whose vote is expected to save most errors for their price
+    Error,
+    /// The same, looking two votes ahead
+    TwoSteps,
+    /// Who knows most, whatever the case
+    Best,
+    /// Anybody: the control
+    Random,
 }
 
 #[derive(Debug, Args)]
@@ -322,6 +382,68 @@ pub(crate) enum SplitBy {
     Stratified,
     /// One random division
     Random,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Frontier {
+    #[command(flatten)]
+    pub(crate) compare: Compare,
+    /// Prices of a label, where an error costs 1, at which sequential methods stop
+    #[arg(long = "price", value_name = "PRICE,...", value_delimiter = ',', default_values_t = [0.3, 0.2, 0.15, 0.1, 0.06, 0.03, 0.02, 0.01])]
+    pub(crate) prices: Vec<f64>,
+    /// Confidences at which those stop that set a price themselves, such as consult:price=0
+    #[arg(long = "confidence", value_name = "P,...", value_delimiter = ',', default_values_t = [0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99])]
+    pub(crate) confidences: Vec<f64>,
+    /// Numbers of labels that other methods ask for, beside what they do as written
+    #[arg(long = "labels", value_name = "K,...", value_delimiter = ',', default_values_t = [1, 2, 3, 5])]
+    pub(crate) labels: Vec<usize>,
+    /// Labels per case at which every curve is read off
+    #[arg(long = "at", value_name = "L,...", value_delimiter = ',', default_values_t = [0.25, 0.5, 1.0, 2.0, 5.0])]
+    pub(crate) at: Vec<f64>,
+    /// Accuracies for which the labels needed are read off [default: round ones within reach]
+    #[arg(long = "accuracy", value_name = "A,...", value_delimiter = ',')]
+    pub(crate) accuracies: Vec<f64>,
+    /// Labels per case up to which the area under the curves is taken [default: the most that a method uses]
+    #[arg(long, value_name = "L")]
+    pub(crate) up_to: Option<f64>,
+    /// Resamples of the bootstrap over cases
+    #[arg(long, value_parser = amount, default_value_t = 1000, value_name = "N")]
+    pub(crate) resamples: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Assign {
+    /// The model, fitted with --method consult
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) tables: Tables,
+    /// How many cases each expert can take: a table with the columns worker and capacity, and cost if labels have prices
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capacity: PathBuf,
+    /// What a label of cost 1 costs where an error costs 1
+    #[arg(long, default_value_t = 0.0, value_name = "PRICE")]
+    pub(crate) price: f64,
+    /// What a label is worth by
+    #[arg(long, value_enum, default_value_t = Gain::Error, value_name = "WHAT")]
+    pub(crate) gain: Gain,
+    /// Pairs in order of gain instead of the best assignment: the control
+    #[arg(long)]
+    pub(crate) greedy: bool,
+    /// What to do with votes of people whom the model does not know
+    #[arg(long, value_enum, default_value_t = Unknown::Refuse, value_name = "WHAT")]
+    pub(crate) unknown_experts: Unknown,
+    /// Where to write the assignment (.csv, .tsv or .jsonl) [default: standard output, as JSONL]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Gain {
+    /// By how much it is expected to lower the error
+    Error,
+    /// How much it tells, in nats
+    Entropy,
 }
 
 #[derive(Debug, Args)]

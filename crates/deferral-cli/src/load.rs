@@ -3,16 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use deferral_consult::{Choice, ErrorCosts};
 use deferral_core::Splitter;
 use deferral_data::text::{NgramSpec, WordVectors};
 use deferral_data::{
     DialectModel, FeatureColumns, ReadOptions, Records, Role, Scale, TableError, UnknownTask, Wide, join, parse_column,
-    parse_label_map, read_cases, read_decisions, read_prices,
+    parse_label_map, read_cases, read_decisions, read_error_costs, read_prices,
 };
-use deferral_eval::{FeatureChoice, FeatureKind, Panel, UnknownExperts};
+use deferral_eval::{FeatureChoice, FeatureKind, Model, Panel, UnknownExperts};
 use deferral_experts::BiasedPanel;
 
-use crate::args::{Features, Kind, PanelArgs, Reading, ScaleBy, SplitBy, Unknown};
+use crate::args::{AskRule, Asking, Features, Kind, PanelArgs, Reading, ScaleBy, SplitBy, Unknown};
 use crate::failure::Failure;
 
 /// Whether decisions must be there.
@@ -175,6 +176,31 @@ pub(crate) fn features(args: &Features) -> Result<FeatureChoice, Failure> {
         ScaleBy::Standard => Scale::Standard,
     });
     Ok(FeatureChoice { kind, vectors: vectors.map(Arc::new), ngrams: NgramSpec::default(), dim: args.dim, scale })
+}
+
+/// A model that asks as the user says.
+pub(crate) fn asking(model: Model, args: &Asking) -> Result<Model, Failure> {
+    let Asking { rule, confidence, price, max_asks, at_once, error_costs } = args;
+    let costs = error_costs.as_deref().map(|path| read_error_costs(path, model.labels())).transpose()?;
+    let errors = costs.map(|costs| ErrorCosts::pairs(&costs)).transpose().map_err(Failure::input)?;
+    if let (None, None, None, None, None, None) = (rule, confidence, price, max_asks, at_once, &errors) {
+        return Ok(model);
+    }
+    let choose = rule.map(|rule| match rule {
+        AskRule::Adaptive => Choice::Entropy,
+        AskRule::Error => Choice::Error,
+        AskRule::TwoSteps => Choice::TwoSteps,
+        AskRule::Best => Choice::Best,
+        AskRule::Random => Choice::Random,
+    });
+    Ok(model.with_asking(|before| deferral_consult::Asking {
+        choose: choose.unwrap_or(before.choose),
+        confidence: confidence.unwrap_or(before.confidence),
+        price: price.unwrap_or(before.price),
+        max_asks: max_asks.or(before.max_asks),
+        at_once: at_once.unwrap_or(before.at_once),
+        errors: errors.unwrap_or(before.errors),
+    })?)
 }
 
 /// How cases are divided.

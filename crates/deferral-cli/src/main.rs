@@ -45,6 +45,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Decide(args) => decide::run(&args, globals),
         Command::Evaluate(args) => evaluate::run(&args, globals),
         Command::Compare(args) => compare::run(&args, globals),
+        Command::Frontier(args) => commands::frontier::run(&args, globals),
+        Command::Assign(args) => commands::assign::run(&args, globals),
         Command::Aggregate(args) => commands::aggregate::run(&args, globals),
         Command::Audit(args) => audit::run(&args, globals),
         Command::Simulate(args) => simulate::run(&args, globals),

@@ -15,6 +15,13 @@ use crate::seed::Stream;
 pub trait Consultation: Send + Sync {
     /// The next move. `random` is keyed by the case, so the outcome does not depend on the order of cases.
     fn next(&self, state: &Consulted<'_>, random: &mut dyn Rng) -> Next;
+
+    /// Why it makes the move `next` in this state, in a few words for people; `name` shows an expert. Empty if it has
+    /// nothing to say.
+    fn reason(&self, state: &Consulted<'_>, next: &Next, name: &dyn Fn(ExpertId) -> String) -> String {
+        let _ = (state, next, name);
+        String::new()
+    }
 }
 
 /// What is known about a case in the middle of its consultation.
@@ -109,6 +116,18 @@ pub enum VoteError {
         /// The expert.
         expert: ExpertId,
     },
+    /// A vote is for a label outside the classes.
+    #[error("case {}: expert {} voted for label {}, but there are {classes} classes", case.0, expert.0, label.0)]
+    UnknownLabel {
+        /// The case.
+        case: CaseId,
+        /// The expert.
+        expert: ExpertId,
+        /// The label.
+        label: Label,
+        /// Number of classes.
+        classes: usize,
+    },
     /// The case is not in the table.
     #[error("case {} was asked about, but there are only {cases}", case.0)]
     UnknownCase {
@@ -192,7 +211,7 @@ impl Outcome {
 }
 
 /// The most rounds of questions that the driver grants a rule on one case, beyond one for each expert.
-const SPARE_ROUNDS: usize = 8;
+pub(crate) const MOST_SPARE_ROUNDS: usize = 8;
 
 /// Runs the consultation on cases `cases` of the columns of `probabilities` and `weights`: asks `source` whatever
 /// `rule` asks for until it decides. Asking an expert a second time costs nothing: the first answer stands.
@@ -204,11 +223,27 @@ const SPARE_ROUNDS: usize = 8;
 /// [`ConsultError`] on lengths that differ, an unknown expert, or a rule that never decides.
 pub fn consult(
     cases: Range<usize>,
+    beliefs: (&Probabilities, &Weights),
+    rule: &dyn Consultation,
+    source: &mut dyn VoteSource,
+    prices: Option<&[f64]>,
+    stream: &Stream,
+) -> Result<Vec<Outcome>, ConsultError> {
+    consult_watched(cases, beliefs, rule, source, prices, stream, &mut |_, _| {})
+}
+
+/// The same, and tells `watch` of every move and the state in which the rule made it.
+///
+/// # Errors
+/// As [`consult`].
+pub fn consult_watched(
+    cases: Range<usize>,
     (probabilities, weights): (&Probabilities, &Weights),
     rule: &dyn Consultation,
     source: &mut dyn VoteSource,
     prices: Option<&[f64]>,
     stream: &Stream,
+    watch: &mut dyn FnMut(&Consulted<'_>, &Next),
 ) -> Result<Vec<Outcome>, ConsultError> {
     let n = cases.end;
     if probabilities.n() < n || weights.n() < n {
@@ -218,42 +253,45 @@ pub fn consult(
     if let Some(prices) = prices.filter(|prices| prices.len() != experts) {
         return Err(ConsultError::Prices { prices: prices.len(), experts });
     }
-    let mut desk = Desk { asked_before: vec![false; experts + 1], new: Vec::new() };
+    let mut desk = Desk { asked_before: vec![false; experts + 1], new: Vec::new(), prices, watch };
     cases
         .map(|case| {
             let beliefs = (probabilities.column(case), weights.column(case));
-            desk.conduct(CaseId::at(case), beliefs, rule, source, prices, &mut stream.at(case))
+            desk.conduct(CaseId::at(case), beliefs, rule, source, &mut stream.at(case))
         })
         .collect()
 }
 
 /// What the driver keeps between cases, so that it need not be made anew.
-struct Desk {
+struct Desk<'a> {
     /// For each expert and the classifier: whether they were asked about the current case.
     asked_before: Vec<bool>,
     new: Vec<ExpertId>,
+    prices: Option<&'a [f64]>,
+    watch: &'a mut dyn FnMut(&Consulted<'_>, &Next),
 }
 
-impl Desk {
+impl Desk<'_> {
     fn conduct(
         &mut self,
         case: CaseId,
         (probabilities, weights): (&[f64], &[f64]),
         rule: &dyn Consultation,
         source: &mut dyn VoteSource,
-        prices: Option<&[f64]>,
         random: &mut dyn Rng,
     ) -> Result<Outcome, ConsultError> {
         let classifier = ExpertId::at(weights.len() - 1);
         let mut asked: Vec<Question> = Vec::new();
         let mut votes: Vec<Vote> = Vec::new();
         self.asked_before.fill(false);
-        let rounds = weights.len() + SPARE_ROUNDS;
+        let rounds = weights.len() + MOST_SPARE_ROUNDS;
         for _ in 0..rounds {
             let available = source.available(case);
             let state = Consulted { case, probabilities, weights, available, asked: &asked, votes: &votes };
-            match rule.next(&state, random) {
-                Next::Decide(verdict) => return Ok(close(verdict, asked, votes, classifier, prices)),
+            let next = rule.next(&state, random);
+            (self.watch)(&state, &next);
+            match next {
+                Next::Decide(verdict) => return Ok(close(verdict, asked, votes, classifier, self.prices)),
                 Next::Ask(questions) => {
                     self.take_new(case, &questions)?;
                     votes.reserve(self.new.len());
@@ -303,7 +341,7 @@ impl Desk {
 }
 
 /// Adds up what a decided case used.
-fn close(
+pub(crate) fn close(
     verdict: Verdict,
     asked: Vec<Question>,
     votes: Vec<Vote>,

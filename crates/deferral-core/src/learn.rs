@@ -189,6 +189,9 @@ pub enum FitError {
         /// What works.
         instead: String,
     },
+    /// What was asked for cannot be promised on these data.
+    #[error("{0}")]
+    NoPromise(String),
     /// The votes could not be aggregated.
     #[error("{0}")]
     Aggregate(String),

@@ -34,6 +34,7 @@ pub mod files;
 mod ids;
 mod learn;
 mod names;
+mod resume;
 mod seed;
 mod split;
 mod view;
@@ -46,7 +47,7 @@ pub use committee::{Committee, Seat, Selection, TieBreak, VoteRule};
 pub use confusions::Confusions;
 pub use consult::{
     Absent, ConsultError, Consultation, Consulted, Next, Outcome, Question, Recorded, Route, Verdict, VoteError,
-    VoteSource, consult,
+    VoteSource, consult, consult_watched,
 };
 pub use context::{Cancelled, Context, Event, FitStatus, History, Observer, Silent};
 pub use dataset::{Dataset, DatasetError};
@@ -55,6 +56,7 @@ pub use features::{FeatureError, Features, SparseFeatures};
 pub use ids::{CaseId, ExpertId, GroupId, Label};
 pub use learn::{CaseWeights, FitError, Learner, ParameterError, Policy, PolicyError};
 pub use names::Names;
+pub use resume::{Standing, resume};
 pub use seed::{Random, Stream};
 pub use split::{Split, SplitError, Splitter};
 pub use view::CaseView;

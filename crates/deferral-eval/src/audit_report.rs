@@ -69,7 +69,7 @@ fn opening(audit: &Audit, crowd: &CrowdAudit) -> String {
     }
 }
 
-fn section(title: &str, tables: &[Table], note: &str) -> String {
+pub(crate) fn section(title: &str, tables: &[Table], note: &str) -> String {
     let mut html = format!("<section>\n<h2>{}</h2>\n", escape(title));
     for table in tables {
         html += &html_table(title, table);

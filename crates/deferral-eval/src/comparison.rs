@@ -57,7 +57,7 @@ pub struct Record {
     pub alone: usize,
     /// How often each expert answered.
     pub load: Vec<u32>,
-    /// Case by case, in the first repetition only.
+    /// Case by case: in the first repetition, and in all of them if they were to be kept.
     pub decided: Vec<Decided>,
     /// Expert by expert and then the classifier, in the first repetition only.
     pub experts: Vec<ExpertRecord>,
@@ -89,6 +89,8 @@ impl Tally {
 pub struct Decided {
     /// Its position in the data.
     pub case: u32,
+    /// Its group, if results are shown by group.
+    pub group: Option<GroupId>,
     /// What was right.
     pub truth: Label,
     /// What was decided.
@@ -97,6 +99,8 @@ pub struct Decided {
     pub confidence: f64,
     /// Human labels used.
     pub labels_used: u32,
+    /// Their price.
+    pub cost: f64,
 }
 
 /// How much an expert (or the classifier) was trusted, and how good they were.
@@ -113,7 +117,7 @@ pub struct ExpertRecord {
 }
 
 impl Record {
-    pub(crate) fn new(method: usize, job: Job, cases: usize, groups: usize, experts: usize) -> Self {
+    pub(crate) fn new(method: usize, job: Job, groups: usize, experts: usize) -> Self {
         Self {
             method,
             repetition: job.repetition,
@@ -124,7 +128,7 @@ impl Record {
             cost: 0.0,
             alone: 0,
             load: vec![0; experts],
-            decided: Vec::with_capacity(if job.repetition == 0 { cases } else { 0 }),
+            decided: Vec::new(),
             experts: Vec::new(),
         }
     }

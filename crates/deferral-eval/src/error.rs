@@ -1,5 +1,6 @@
 //! Why an experiment could not be run.
 
+use deferral_consult::{BudgetError, RuleError};
 use deferral_core::{
     AggregateError, CasesError, ConsultError, FitError, ParameterError, PolicyError, SplitError,
     artifact::ArtifactError, files::FileError,
@@ -98,4 +99,24 @@ pub enum EvalError {
     /// A figure could not be drawn.
     #[error("a figure could not be drawn: {0}")]
     Figure(String),
+}
+
+impl From<RuleError> for EvalError {
+    fn from(error: RuleError) -> Self {
+        match error {
+            RuleError::Parameter(error) => Self::Parameter(error),
+            RuleError::Policy(error) => Self::Policy(error),
+            other => Self::Nothing(other.to_string()),
+        }
+    }
+}
+
+impl From<BudgetError> for EvalError {
+    fn from(error: BudgetError) -> Self {
+        match error {
+            BudgetError::Parameter(error) => Self::Parameter(error),
+            BudgetError::Consult(error) => Self::Consult(error),
+            other => Self::Nothing(other.to_string()),
+        }
+    }
 }

@@ -103,6 +103,15 @@ pub struct Job {
 const MOST_JOBS: usize = 10_000_000;
 
 impl Experiment {
+    /// Number of experts, where it is known before anything is drawn.
+    pub fn experts(&self) -> Option<usize> {
+        match (&self.panel, &self.source) {
+            (Panel::Biased { panel, .. }, _) => Some(panel.biased + panel.flipped),
+            (Panel::Recorded, Source::Table(records)) => Some(records.experts.len()),
+            (Panel::Recorded, Source::Clusters(_) | Source::Moderation(_)) => None,
+        }
+    }
+
     /// All jobs, in order.
     ///
     /// # Errors

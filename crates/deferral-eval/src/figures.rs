@@ -5,6 +5,7 @@
 
 mod chart;
 mod first;
+mod frontier;
 
 use std::cmp::Reverse;
 
@@ -13,6 +14,7 @@ use deferral_metrics::{Load, Z95, spearman, wilson};
 use crate::{Comparison, CurvePoint, EvalError, ExpertRecord, LabelCurve, Row};
 use chart::{Axis, Chart, Dots, around, diagonal, line, named_dots};
 use first::{CASES_AT_LEAST, FirstRepetition};
+pub(crate) use frontier::{frontier_figure, reliability_figure};
 
 /// A figure: drawings and the sentences below them. The sentences are plain text, the drawings are escaped.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +54,7 @@ pub(crate) fn figures(comparison: &Comparison) -> Result<Vec<Figure>, EvalError>
         by_group(comparison, &methods)?,
         budget(comparison, &methods)?,
         coverage(comparison, &methods)?,
+        frontier::reliability(comparison, &methods)?,
         load(comparison, &methods)?,
         weights(comparison, &methods)?,
     ])

@@ -2,6 +2,7 @@
 //!
 //! A method is written `name` or `name:key=value,key=value`, such as `joint:k=5,steps=100`.
 
+use deferral_consult::{Asking, Consult};
 use deferral_core::{Absent, Cases, Committee, Consultation, Policy, Seat, Selection, TieBreak, VoteRule};
 use deferral_crowd::online::Follow;
 use deferral_crowd::{
@@ -118,6 +119,11 @@ const LEARNERS: &[Known] = &[
         source: "Agrawal and Goyal 2013",
     },
     Known {
+        name: "consult",
+        about: "one question at a time, whom it tells most, for as long as it pays",
+        source: "ours",
+    },
+    Known {
         name: "joint",
         about: "classifier and deferrer trained together; one score a class where decisions are incomplete",
         source: "Keswani et al. 2021, section 2.1",
@@ -179,10 +185,12 @@ pub struct Method {
     pub prefers_sparse: bool,
     /// Who is asked and how they vote, where it differs from what the policy would do by itself.
     pub rule: Rule,
+    /// The group attribute that fair methods use, if one was named.
+    pub group: Option<String>,
 }
 
 /// The parts of a committee that a method sets; what it leaves open follows from the policy.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Rule {
     /// Who is asked.
     pub select: Option<Selection>,
@@ -196,6 +204,8 @@ pub struct Rule {
     pub absent: Absent,
     /// What the selection of `crowd-select` is for.
     pub goal: Option<Goal>,
+    /// Whom `consult` asks next and when it stops.
+    pub asking: Asking,
 }
 
 /// Why a method is not known.
@@ -314,7 +324,24 @@ impl Method {
         for (key, value) in optimisers.into_iter().chain(others) {
             method.set(key, value)?;
         }
+        method.settle();
         Ok(method)
+    }
+
+    /// The same method with one more setting.
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Result<Self, MethodError> {
+        self.set(key, value)?;
+        self.settle();
+        let separator = if self.name.contains(':') { ',' } else { ':' };
+        self.name = format!("{}{separator}{key}={value}", self.name);
+        Ok(self)
+    }
+
+    /// A bound is kept for the way of asking that the method has.
+    fn settle(&mut self) {
+        if let AnyLearner::Consult(Consult { bound: Some(bound), .. }) = &mut self.learner {
+            bound.asking.clone_from(&self.rule.asking);
+        }
     }
 
     fn named(text: &str, name: &str, attribute: Option<&str>) -> Result<Self, MethodError> {
@@ -325,7 +352,7 @@ impl Method {
             vote: Some(VoteRule::Majority),
             ..Rule::default()
         };
-        let best = Rule { select: Some(Selection::Top { k: 1 }), ..majority };
+        let best = Rule { select: Some(Selection::Top { k: 1 }), ..majority.clone() };
         let balance = attribute.map(str::to_owned);
         let needs_attribute = || MethodError::needs_group(name);
         let joint = |joint| (AnyLearner::Joint(joint), Rule::default());
@@ -362,6 +389,7 @@ impl Method {
             "ucb1" => streamed(Streamed::default(), AnyLearner::Ucb),
             "lin-ucb" => streamed(Streamed::default(), AnyLearner::LinUcb),
             "thompson" => streamed(Streamed::default(), AnyLearner::Thompson),
+            "consult" => (AnyLearner::Consult(Consult::default()), Rule::default()),
             "linear-thompson" => streamed(Streamed::default(), AnyLearner::LinearThompson),
             _ if let Some(aggregator) = aggregators::named(name, attribute)? => {
                 (AnyLearner::Trust(Trust { aggregator, gold: false }), Rule::default())
@@ -372,7 +400,8 @@ impl Method {
             }
         };
         let prefers_sparse = !DENSE.contains(&name);
-        Ok(Self { name: text.trim().to_owned(), learner, features: None, prefers_sparse, rule })
+        let (name, group) = (text.trim().to_owned(), attribute.map(str::to_owned));
+        Ok(Self { name, learner, features: None, prefers_sparse, rule, group })
     }
 
     /// The committee that a fitted policy is meant for, where the method names no other.
@@ -417,6 +446,7 @@ impl Method {
                 rule.check(policy.experts())?;
                 Box::new(rule)
             }
+            AnyPolicy::Consult(policy) => Box::new(policy.rule(&self.rule.asking, cases, prices)?),
             AnyPolicy::Crowd(crowd) if !voting => {
                 committee.check(policy.experts())?;
                 Box::new(crowd.decide_by(committee, cases)?)
@@ -442,6 +472,7 @@ impl Method {
         match &self.learner {
             AnyLearner::Everyone(_) => false,
             AnyLearner::Trust(trust) => trust.gold,
+            AnyLearner::Consult(consult) => consult.truth == deferral_consult::Truth::Gold,
             _ => true,
         }
     }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use deferral_consult::{Asking, ConsultPolicy};
 use deferral_core::{
-    CaseId, CaseWeights, Committee, Context, Decisions, DecisionsBuilder, ExpertId, Features, FitError, Label, Learner,
-    Names, Outcome, Policy, Probabilities, Question, Recorded, Route, Stream, VoteError, VoteSource, Weights, artifact,
-    consult,
+    CaseId, CaseWeights, Cases, Committee, Context, Decisions, DecisionsBuilder, ExpertId, Features, FitError, Label,
+    Learner, Names, Outcome, Policy, Probabilities, Question, Recorded, Route, Stream, VoteError, VoteSource, Weights,
+    artifact, consult_watched,
 };
 use deferral_data::{Featuriser, Records, RouteKind, RouteRow};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,8 @@ pub struct Verdicts {
     pub weights: Weights,
     /// Votes left out because the model does not know who cast them.
     pub dropped_votes: usize,
+    /// Why each case went as it did, move by move, where the rule has something to say.
+    pub reasons: Vec<String>,
 }
 
 impl Model {
@@ -110,6 +113,41 @@ impl Model {
         &self.policy
     }
 
+    /// The same model with another way of asking: for the method `consult`.
+    ///
+    /// # Errors
+    /// If the model is of another method, the numbers are out of range, or it keeps a bound by thresholds of its own.
+    pub fn with_asking(mut self, change: impl FnOnce(Asking) -> Asking) -> Result<Self, EvalError> {
+        let policy = self.consult_policy()?;
+        let before = self.method.rule.asking.clone();
+        let asking = change(before.clone());
+        asking.check(policy.classes())?;
+        if policy.thresholds().is_some() && asking.confidence != before.confidence {
+            return Err(EvalError::Nothing(
+                "this model was fitted to keep a bound on the error of the worst group, by confidences of its own; leave \
+                 out --confidence, or fit one without worst-error"
+                    .to_owned(),
+            ));
+        }
+        self.method.rule.asking = asking;
+        Ok(self)
+    }
+
+    /// The policy of a model that asks one question at a time.
+    ///
+    /// # Errors
+    /// If the model is of another method.
+    pub(crate) fn consult_policy(&self) -> Result<&ConsultPolicy, EvalError> {
+        match &self.policy {
+            AnyPolicy::Consult(policy) => Ok(policy),
+            _ => Err(EvalError::Nothing(format!(
+                "this model was fitted by `{}`, which asks in its own way; asking step by step needs a model fitted with \
+                 --method consult",
+                self.method.name
+            ))),
+        }
+    }
+
     /// The committee it decides with.
     pub fn committee(&self) -> Committee {
         self.method.committee(&self.policy)
@@ -144,6 +182,24 @@ impl Model {
         prices: Option<&[f64]>,
         stream: &Stream,
     ) -> Result<Verdicts, EvalError> {
+        let Judged { cases, probabilities, weights } = self.judge(records)?;
+        let rule = self.method.consultation(&self.policy, &cases, prices)?;
+        let mut reasons = vec![String::new(); cases.n()];
+        let name = |expert: ExpertId| self.experts.show(expert.index()).to_owned();
+        let outcomes = consult_watched(
+            0..cases.n(),
+            (&probabilities, &weights),
+            rule.as_ref(),
+            source,
+            prices,
+            &stream.child("consult"),
+            &mut |state, next| append(&mut reasons[state.case.index()], &rule.reason(state, next, &name)),
+        )?;
+        Ok(Verdicts { outcomes, probabilities, weights, dropped_votes: 0, reasons })
+    }
+
+    /// The cases of `records` as the policy sees them, and what it believes of them.
+    pub(crate) fn judge(&self, records: &Records) -> Result<Judged, EvalError> {
         let features = features_of(self.featuriser.as_ref(), records)?;
         let cases = Records {
             decisions: Decisions::none(records.n(), records.experts.len()),
@@ -153,21 +209,18 @@ impl Model {
         .dataset(Features::none(records.n()))?;
         let cases = cases.cases().clone().with_features(features)?;
         let (probabilities, weights) = (self.policy.classify(&cases)?, self.policy.weigh(&cases)?);
-        let beliefs = (&probabilities, &weights);
-        let rule = self.method.consultation(&self.policy, &cases, prices)?;
-        let outcomes = consult(0..cases.n(), beliefs, rule.as_ref(), source, prices, &stream.child("consult"))?;
-        Ok(Verdicts { outcomes, probabilities, weights, dropped_votes: 0 })
+        Ok(Judged { cases, probabilities, weights })
     }
 
     /// The prices of `records` in the model's own numbering; experts who are not there cost 1.
-    fn prices(&self, records: &Records) -> Option<Vec<f64>> {
+    pub(crate) fn prices(&self, records: &Records) -> Option<Vec<f64>> {
         let prices = records.prices.as_ref()?;
         let price = |name| records.experts.position(name).map_or(1.0, |at| prices[at]);
         Some(self.experts.iter().map(price).collect())
     }
 
     /// The votes of `records` in the model's own numbering of experts and labels.
-    fn votes(&self, records: &Records, unknown: UnknownExperts) -> Result<(Decisions, usize), EvalError> {
+    pub(crate) fn votes(&self, records: &Records, unknown: UnknownExperts) -> Result<(Decisions, usize), EvalError> {
         let places = |from: &Names, to: &Names| from.iter().map(|name| to.position(name)).collect::<Vec<_>>();
         let experts = places(&records.experts, &self.experts);
         let labels = places(&records.label_names, &self.labels);
@@ -220,8 +273,12 @@ impl Model {
                 probabilities: verdicts.probabilities.column(case).to_vec(),
                 propensities: people.iter().map(|expert| propensity(&outcome.asked, *expert)).collect(),
                 label: known.then(|| self.labels.show(outcome.verdict.label.index()).to_owned()),
-                reason: reason(outcome, people, final_labels),
+                reason: match verdicts.reasons.get(case).filter(|reason| final_labels && !reason.is_empty()) {
+                    Some(reason) => reason.clone(),
+                    None => reason(outcome, people, final_labels),
+                },
                 policy: digest.to_owned(),
+                confidence: known.then_some(outcome.verdict.confidence),
             }
         };
         verdicts.outcomes.iter().enumerate().map(row).collect()
@@ -250,6 +307,21 @@ impl Model {
     pub fn digest(&self) -> Result<String, EvalError> {
         Ok(artifact::fingerprint(KIND, self)?)
     }
+}
+
+/// Cases as a policy sees them.
+pub(crate) struct Judged {
+    pub(crate) cases: Cases,
+    pub(crate) probabilities: Probabilities,
+    pub(crate) weights: Weights,
+}
+
+/// Adds a reason to those before it.
+pub(crate) fn append(reasons: &mut String, reason: &str) {
+    if !reasons.is_empty() && !reason.is_empty() {
+        reasons.push_str("; ");
+    }
+    reasons.push_str(reason);
 }
 
 /// Why a case went this way, in a few words. `heard` says whether the people asked have been listened to.

@@ -1,5 +1,6 @@
 //! The closed set of learners and policies, as values that can be compared and written to a file.
 
+use deferral_consult::{Consult, ConsultPolicy};
 use deferral_core::{
     CaseWeights, Cases, Context, Dataset, FitError, Learner, Policy, PolicyError, Probabilities, Weights,
 };
@@ -51,6 +52,8 @@ pub enum AnyLearner {
     Thompson(Streamed<Thompson>),
     /// Thompson sampling that looks at the case.
     LinearThompson(Streamed<LinearThompson>),
+    /// One question at a time, for as long as it pays.
+    Consult(Consult),
 }
 
 /// What any of them learned.
@@ -69,6 +72,8 @@ pub enum AnyPolicy {
     CrowdSelect(CrowdSelectPolicy),
     /// Of all online methods.
     Streamed(StreamedPolicy),
+    /// Of [`AnyLearner::Consult`].
+    Consult(Box<ConsultPolicy>),
 }
 
 impl AnyLearner {
@@ -110,7 +115,8 @@ impl AnyLearner {
             | Self::Ucb(Streamed { classifier, .. })
             | Self::LinUcb(Streamed { classifier, .. })
             | Self::Thompson(Streamed { classifier, .. })
-            | Self::LinearThompson(Streamed { classifier, .. }) => Some(classifier),
+            | Self::LinearThompson(Streamed { classifier, .. })
+            | Self::Consult(Consult { classifier, .. }) => Some(classifier),
             Self::Joint(_) | Self::Everyone(_) | Self::BestExpert(_) | Self::Trust(_) => None,
         }
     }
@@ -130,7 +136,8 @@ impl AnyLearner {
             | Self::Ucb(Streamed { classifier, .. })
             | Self::LinUcb(Streamed { classifier, .. })
             | Self::Thompson(Streamed { classifier, .. })
-            | Self::LinearThompson(Streamed { classifier, .. }) => Some(classifier),
+            | Self::LinearThompson(Streamed { classifier, .. })
+            | Self::Consult(Consult { classifier, .. }) => Some(classifier),
             Self::Joint(_) | Self::Everyone(_) | Self::BestExpert(_) | Self::Trust(_) => None,
         }
     }
@@ -158,6 +165,7 @@ impl Learner for AnyLearner {
             Self::LinUcb(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
             Self::Thompson(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
             Self::LinearThompson(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
+            Self::Consult(learner) => AnyPolicy::Consult(Box::new(learner.fit(data, weights, ctx)?)),
         })
     }
 }
@@ -171,6 +179,7 @@ impl AnyPolicy {
             Self::Crowd(policy) => policy,
             Self::CrowdSelect(policy) => policy,
             Self::Streamed(policy) => policy,
+            Self::Consult(policy) => policy.as_ref(),
         }
     }
 }

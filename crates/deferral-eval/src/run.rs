@@ -23,13 +23,30 @@ use crate::policy::{AnyLearner, AnyPolicy};
 /// # Errors
 /// [`EvalError`] of the first job, in order, that failed.
 pub fn run(experiment: &Experiment, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Comparison, EvalError> {
+    run_keeping(experiment, Keep::First, progress)
+}
+
+/// Of which repetitions every single decision is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Of the first.
+    First,
+    /// Of all.
+    All,
+}
+
+pub(crate) fn run_keeping(
+    experiment: &Experiment,
+    keep: Keep,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Comparison, EvalError> {
     let jobs = experiment.plan()?;
     let root = Stream::new(experiment.seed);
     let done = std::sync::atomic::AtomicUsize::new(0);
     let results: Vec<Result<Outcome, EvalError>> = jobs
         .par_iter()
         .map(|&job| {
-            let result = run_job(experiment, job, &root.child("repetition").nth(job.repetition));
+            let result = run_job(experiment, job, keep, &root.child("repetition").nth(job.repetition));
             progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, jobs.len());
             result
         })
@@ -62,7 +79,7 @@ pub(crate) struct Facts {
     pub(crate) notes: Vec<String>,
 }
 
-fn run_job(experiment: &Experiment, job: Job, stream: &Stream) -> Result<Outcome, EvalError> {
+fn run_job(experiment: &Experiment, job: Job, keep: Keep, stream: &Stream) -> Result<Outcome, EvalError> {
     let all = experiment.source.draw(&experiment.panel, stream)?;
     let (records, unlabelled) = labelled(&all);
     if records.n() == 0 {
@@ -80,7 +97,7 @@ fn run_job(experiment: &Experiment, job: Job, stream: &Stream) -> Result<Outcome
             place: format!(" (repetition {}, fold {})", job.repetition + 1, job.fold + 1),
             source: Box::new(source),
         };
-        outcomes.push(bench.run(at, method, job).map_err(failed)?);
+        outcomes.push(bench.run(at, method, job, keep).map_err(failed)?);
     }
     let groups = attribute.map(|name| bare.cases().group(name)).transpose()?;
     let facts = Facts {
@@ -162,7 +179,7 @@ impl<'a> Bench<'a> {
         Ok(self.fitted.len() - 1)
     }
 
-    fn run(&mut self, at: usize, method: &'a Method, job: Job) -> Result<Record, EvalError> {
+    fn run(&mut self, at: usize, method: &'a Method, job: Job, keep: Keep) -> Result<Record, EvalError> {
         let place = self.fit(method)?;
         let fitted = &self.fitted[place];
         let Some((_, _, test)) = self.features.iter().find(|(kind, ..)| *kind == fitted.kind) else {
@@ -176,25 +193,30 @@ impl<'a> Bench<'a> {
         let outcomes = consult(0..test.n(), beliefs, rule.as_ref(), &mut source, prices, &stream)?;
         let gold = known_labels(test.cases());
         let mut record =
-            Record::new(at, job, test.n(), self.groups(test)?.map_or(0, deferral_core::GroupAttribute::len), test.m());
+            Record::new(at, job, self.groups(test)?.map_or(0, deferral_core::GroupAttribute::len), test.m());
         for (case, outcome) in outcomes.iter().enumerate() {
             let right = outcome.verdict.label == gold[case];
             let group = self.groups(test)?.map(|g| g.of_case[case]);
             record.count(outcome, right, group);
         }
-        if job.repetition == 0 {
+        let groups = self.groups(test)?;
+        if job.repetition == 0 || keep == Keep::All {
             record.decided = outcomes
                 .iter()
                 .zip(&gold)
                 .enumerate()
                 .map(|(case, (outcome, &truth))| Decided {
                     case: self.split.test[case] as u32,
+                    group: groups.map(|group| group.of_case[case]),
                     truth,
                     label: outcome.verdict.label,
                     confidence: outcome.verdict.confidence,
                     labels_used: outcome.labels_used as u32,
+                    cost: outcome.cost,
                 })
                 .collect();
+        }
+        if job.repetition == 0 {
             record.experts = expert_records(test, &gold, fitted);
         }
         Ok(record)

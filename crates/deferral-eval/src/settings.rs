@@ -1,5 +1,6 @@
 //! The settings of methods: `key=value`, which method has which, and what each changes.
 
+use deferral_consult::Consult;
 use deferral_core::{Absent, Seat, Selection, TieBreak, VoteRule};
 use deferral_crowd::online::{Exploration, WeightRule};
 use deferral_crowd::selection::li_liu::{Objective as LiLiuObjective, Size, Vote as LiLiuVote};
@@ -8,6 +9,7 @@ use deferral_losses::{ClassifierGradient, CostScope, Form, Joint, Link, Schedule
 use deferral_models::{Batches, Classifier, Logistic, Optimiser, Precision, Training};
 
 use crate::aggregators;
+use crate::consult_settings::{self, CONSULT_KEYS};
 use crate::methods::{FeatureKind, Method, MethodError};
 use crate::policy::AnyLearner;
 
@@ -79,7 +81,14 @@ const CROWD_KEYS: &[&str] = &[
 
 /// Every setting that a method may have, each once.
 pub(crate) fn all_keys() -> Vec<&'static str> {
-    RULE_KEYS.iter().chain(JOINT_KEYS).chain(LOGISTIC_KEYS).chain(CROWD_KEYS).copied().collect()
+    let all = RULE_KEYS.iter().chain(JOINT_KEYS).chain(LOGISTIC_KEYS).chain(CROWD_KEYS).chain(CONSULT_KEYS);
+    let mut keys: Vec<&'static str> = Vec::new();
+    for key in all {
+        if !keys.contains(key) {
+            keys.push(key);
+        }
+    }
+    keys
 }
 
 impl Method {
@@ -94,6 +103,7 @@ impl Method {
             | AnyLearner::BestExpert(_)
             | AnyLearner::Thompson(_) => &[],
             AnyLearner::Trust(trust) => return trust_keys(trust),
+            AnyLearner::Consult(consult) => return consult_keys(consult),
             AnyLearner::LiLiu(_) => &["at-most", "objective", "weighting", "budget"],
             AnyLearner::CrowdSelect(_) => &["errors", "error-strength", "neighbours", "decay", "error", "budget"],
             AnyLearner::GoelFaltings(_) => &["beta", "budget", "most"],
@@ -115,7 +125,7 @@ impl Method {
             let known = self.keys().join(", ");
             return Err(MethodError::Key { method: name, key: key.to_owned(), known });
         }
-        if RULE_KEYS.contains(&key) {
+        if RULE_KEYS.contains(&key) && !self.is_own(key) {
             return self.set_rule(setting);
         }
         if let Some(classifier) = self.learner.classifier_mut()
@@ -167,6 +177,9 @@ impl Method {
                 "spread" => set_number(setting, |v| method.v = v),
                 _ => set_number(setting, |lambda| method.lambda = lambda),
             },
+            AnyLearner::Consult(consult) => {
+                consult_settings::set(consult, &mut self.rule.asking, self.group.as_deref(), setting)
+            }
             // What is left of these belongs to their classifier or to the rule.
             AnyLearner::Classifier(_)
             | AnyLearner::RandomCommittee(_)
@@ -175,6 +188,11 @@ impl Method {
             | AnyLearner::BestExpert(_)
             | AnyLearner::Thompson(_) => Ok(()),
         }
+    }
+
+    /// Whether a setting of the rule means something of its own to this method.
+    fn is_own(&self, key: &str) -> bool {
+        matches!(self.learner, AnyLearner::Consult(_)) && CONSULT_KEYS.contains(&key)
     }
 
     fn set_rule(&mut self, setting: Setting<'_>) -> Result<(), MethodError> {
@@ -378,6 +396,14 @@ fn set_epsilon_first(first: &mut EpsilonFirst, setting: Setting<'_>) -> Result<(
 fn set_number(setting: Setting<'_>, set: impl FnOnce(f64)) -> Result<(), MethodError> {
     set(setting.number()?);
     Ok(())
+}
+
+/// Settings of the rule that a consultation has no use for: it chooses, combines votes and breaks ties in its own way.
+const NOT_OF_CONSULT: &[&str] = &["draw", "seat", "vote", "tie"];
+
+fn consult_keys(consult: &Consult) -> Vec<&'static str> {
+    let of_rule = RULE_KEYS.iter().filter(|key| !NOT_OF_CONSULT.contains(key) && !CONSULT_KEYS.contains(key));
+    CONSULT_KEYS.iter().chain(of_rule).chain(classifier_keys(&consult.classifier)).copied().collect()
 }
 
 /// What an aggregator has beside the rule's settings; ties are the rule's.

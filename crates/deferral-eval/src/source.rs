@@ -45,6 +45,11 @@ impl Source {
         }
     }
 
+    /// Whether every repetition has cases of its own.
+    pub fn is_drawn_anew(&self) -> bool {
+        !matches!(self, Self::Table(_))
+    }
+
     /// The records of one repetition.
     ///
     /// # Errors

@@ -193,6 +193,12 @@ impl ClassifierPolicy {
         Self { experts, classes: model.classes(), model: Model::Logistic(model) }
     }
 
+    /// The same classifier beside another number of people.
+    #[must_use]
+    pub fn beside(self, experts: usize) -> Self {
+        Self { experts, ..self }
+    }
+
     /// The class shares of a data set's labels, uniform where there are none.
     pub fn of_frequencies(data: &Dataset) -> Self {
         let mut counts = vec![0.0; data.k()];

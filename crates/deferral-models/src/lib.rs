@@ -24,14 +24,17 @@
 //! ```
 
 mod batches;
+mod calibration;
 pub mod classifier;
 mod cross_entropy;
 mod full_batch;
+mod isotonic;
 mod lbfgs;
 mod logistic;
 mod network;
 mod objective;
 mod optimiser;
+mod out_of_fold;
 pub mod product;
 mod scalar;
 mod scaling;
@@ -39,9 +42,11 @@ pub mod stable;
 mod training;
 
 pub use batches::Batches;
+pub use calibration::{Calibration, Calibrator};
 pub use classifier::{Classifier, ClassifierPolicy, Precision};
 pub use cross_entropy::{CrossEntropy, Targets, class_probabilities, cross_entropy};
 pub use full_batch::train_full_batch;
+pub use isotonic::Isotonic;
 pub use lbfgs::Lbfgs;
 pub use logistic::{FittedLogistic, Logistic};
 pub use network::{Activation, Init, Network, NetworkSpec, Tape};

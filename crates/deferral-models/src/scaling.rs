@@ -56,6 +56,29 @@ impl Scaling {
         weights: &CaseWeights,
         ctx: &mut Context<'_>,
     ) -> Result<Self, FitError> {
+        Self::minimise(predictions, targets, weights, true, ctx)
+    }
+
+    /// The same without shifts: temperature scaling.
+    ///
+    /// # Errors
+    /// As [`Scaling::fit`].
+    pub fn fit_slope(
+        predictions: &Columns,
+        targets: &Columns,
+        weights: &CaseWeights,
+        ctx: &mut Context<'_>,
+    ) -> Result<Self, FitError> {
+        Self::minimise(predictions, targets, weights, false, ctx)
+    }
+
+    fn minimise(
+        predictions: &Columns,
+        targets: &Columns,
+        weights: &CaseWeights,
+        with_shifts: bool,
+        ctx: &mut Context<'_>,
+    ) -> Result<Self, FitError> {
         for length in [targets.n(), weights.n()] {
             if length != predictions.n() {
                 return Err(FitError::Weights { found: length, expected: predictions.n() });
@@ -83,7 +106,9 @@ impl Scaling {
                     for (class, (p, target)) in scores.iter().zip(target).enumerate() {
                         let residual = weight * share * (p - target);
                         gradient[0] += residual * log[class];
-                        gradient[class + 1] += residual;
+                        if with_shifts {
+                            gradient[class + 1] += residual;
+                        }
                     }
                 }
                 let pull = PULL * share;

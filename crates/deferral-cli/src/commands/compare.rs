@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Compare, globals: Globals) -> Result<(), Failure> {
         Form::of(path)?;
         output::check(path)?;
     }
-    let experiment = experiment(args, globals)?;
+    let experiment = experiment(args, &DEFAULT_METHODS, globals)?;
     let comparison = carry_out(&experiment)?;
     let about = about(&experiment, args);
     for output in &args.outputs {
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Compare, globals: Globals) -> Result<(), Failure> {
     Ok(render::print(&text)?)
 }
 
-fn experiment(args: &Compare, globals: Globals) -> Result<Experiment, Failure> {
+pub(crate) fn experiment(args: &Compare, defaults: &[&str], globals: Globals) -> Result<Experiment, Failure> {
     let source = match (args.data, &args.cases) {
         (Some(Generated::Moderation), _) => Source::Moderation(Moderation::default()),
         (Some(Generated::Clusters), _) => Source::Clusters(ThreeClusters::default()),
@@ -77,14 +77,19 @@ fn experiment(args: &Compare, globals: Globals) -> Result<Experiment, Failure> {
         source,
         splitter: load::splitter(args.split, args.folds, args.test_share),
         repetitions: args.repetitions,
-        methods: methods(&args.methods, &args.settings, group)?,
+        methods: methods(&args.methods, defaults, &args.settings, group)?,
         features: load::features(&args.features)?,
         group: args.group.clone(),
         seed: globals.seed,
     })
 }
 
-fn methods(names: &[String], settings: &[String], group: Option<&str>) -> Result<Vec<Method>, Failure> {
+fn methods(
+    names: &[String],
+    default_names: &[&str],
+    settings: &[String],
+    group: Option<&str>,
+) -> Result<Vec<Method>, Failure> {
     let pair = |text: &String| {
         let (key, value) = text
             .split_once('=')
@@ -92,7 +97,7 @@ fn methods(names: &[String], settings: &[String], group: Option<&str>) -> Result
         Ok((key.trim().to_owned(), value.trim().to_owned()))
     };
     let defaults = settings.iter().map(pair).collect::<Result<Vec<_>, Failure>>()?;
-    let default_names = DEFAULT_METHODS.map(str::to_owned);
+    let default_names: Vec<String> = default_names.iter().map(|name| (*name).to_owned()).collect();
     let names = if names.is_empty() { &default_names[..] } else { names };
     let methods = names.iter().map(|name| Method::parse(name, &defaults, group));
     methods.collect::<Result<Vec<_>, _>>().map_err(Failure::input)
@@ -128,7 +133,7 @@ pub(crate) fn footnote(comparison: &Comparison) -> String {
 }
 
 /// The parameters of a run, for its report. No path, so that reports can be shared.
-fn about(experiment: &Experiment, args: &Compare) -> Vec<(String, String)> {
+pub(crate) fn about(experiment: &Experiment, args: &Compare) -> Vec<(String, String)> {
     let name = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let mut about = Vec::new();
     let mut add = |key: &str, value: String| about.push((key.to_owned(), value));
@@ -156,7 +161,7 @@ fn about(experiment: &Experiment, args: &Compare) -> Vec<(String, String)> {
 
 /// The forms in which a comparison can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Html,
     Markdown,
     Csv,
@@ -164,7 +169,7 @@ enum Form {
 }
 
 impl Form {
-    fn of(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of(path: &Path) -> Result<Self, Failure> {
         match path.extension().and_then(|e| e.to_str()) {
             Some("html" | "htm") => Ok(Self::Html),
             Some("md") => Ok(Self::Markdown),

@@ -1,11 +1,13 @@
 //! One file a command: from arguments to files and text, no algorithm.
 
 pub(crate) mod aggregate;
+pub(crate) mod assign;
 pub(crate) mod audit;
 pub(crate) mod compare;
 pub(crate) mod decide;
 pub(crate) mod evaluate;
 pub(crate) mod fit;
+pub(crate) mod frontier;
 pub(crate) mod methods;
 pub(crate) mod quickstart;
 pub(crate) mod simulate;

@@ -87,7 +87,7 @@ fn new_cases(experiment: &Experiment, globals: Globals) -> Result<Vec<RouteRow>,
 fn line(route: &RouteRow) -> String {
     let who = match route.route {
         RouteKind::Model => "the model".to_owned(),
-        RouteKind::Committee => route.experts.join(", "),
+        RouteKind::Committee | RouteKind::Ask => route.experts.join(", "),
     };
     let label = route.label.as_deref().unwrap_or("?");
     format!("  {:9} {label:9} decided by {who} ({})\n", route.task, route.reason)

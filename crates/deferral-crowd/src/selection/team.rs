@@ -1,8 +1,7 @@
 //! The classifier as one more worker: trained first, and judged on cases that it did not see.
 
 use deferral_core::{
-    CaseId, CaseWeights, Context, Dataset, Decisions, DecisionsBuilder, ExpertId, FitError, Label, Learner, Policy,
-    Splitter, argmax,
+    CaseId, CaseWeights, Context, Dataset, Decisions, DecisionsBuilder, ExpertId, FitError, Label, argmax,
 };
 use deferral_models::{Classifier, ClassifierPolicy};
 
@@ -36,60 +35,17 @@ impl Team {
         if weights.n() != data.n() {
             return Err(FitError::Weights { found: weights.n(), expected: data.n() });
         }
-        let policy = train(classifier, data, weights, ctx)?;
-        let predictions = out_of_fold(classifier, data, weights, ctx)?;
+        let policy = classifier.fit_or_frequencies(data, weights, ctx)?;
+        let predictions = classifier.out_of_fold(data, weights, FOLDS, ctx)?;
         let mut builder = DecisionsBuilder::new();
         for (case, vote) in data.decisions().iter() {
             builder.push(case, vote.expert, vote.label);
         }
-        for (case, label) in predictions.into_iter().enumerate() {
-            builder.push(CaseId::at(case), ExpertId::at(data.m()), label);
+        for (case, belief) in predictions.iter().enumerate() {
+            builder.push(CaseId::at(case), ExpertId::at(data.m()), Label::at(argmax(belief)));
         }
         let decisions =
             builder.build(data.n(), data.m() + 1).map_err(|error| FitError::Aggregate(error.to_string()))?;
         Ok(Self { classifier: policy, decisions, gold })
     }
-}
-
-fn train(
-    classifier: &Classifier,
-    data: &Dataset,
-    weights: &CaseWeights,
-    ctx: &mut Context<'_>,
-) -> Result<ClassifierPolicy, FitError> {
-    if data.cases().dim() == 0 {
-        return Ok(ClassifierPolicy::of_frequencies(data));
-    }
-    match classifier.fit(data, weights, ctx) {
-        // A fold may lack a class; then its frequencies are all there is to learn.
-        Err(FitError::SingleClass { .. }) => Ok(ClassifierPolicy::of_frequencies(data)),
-        result => result,
-    }
-}
-
-/// What a classifier says about each case that was trained on the others.
-fn out_of_fold(
-    classifier: &Classifier,
-    data: &Dataset,
-    weights: &CaseWeights,
-    ctx: &mut Context<'_>,
-) -> Result<Vec<Label>, FitError> {
-    let folds = FOLDS.min(data.n());
-    if folds < 2 {
-        return data.gold();
-    }
-    let splits = Splitter::ShuffledFolds { k: folds }
-        .split(data.cases(), None, &ctx.stream("folds"))
-        .map_err(|error| FitError::Aggregate(error.to_string()))?;
-    let mut predictions = vec![Label::default(); data.n()];
-    for split in splits {
-        let own = split.train.iter().map(|&case| weights.values()[case]).collect();
-        let part = data.select(&split.train);
-        let policy = train(classifier, &part, &CaseWeights::new(own)?, &mut ctx.part("fold"))?;
-        let beliefs = policy.classify(data.select(&split.test).cases())?;
-        for (&case, belief) in split.test.iter().zip(beliefs.iter()) {
-            predictions[case] = Label::at(argmax(belief));
-        }
-    }
-    Ok(predictions)
 }

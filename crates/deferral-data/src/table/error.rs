@@ -194,11 +194,13 @@ pub enum TableError {
         /// The file.
         place: Box<Place>,
     },
-    /// A table of experts does not say what they cost.
-    #[error("{place}: no column `cost`; present are {present}; add the price of a label of each worker")]
-    NoPrices {
+    /// A table lacks a column of numbers that it is read for.
+    #[error("{place}: no column `{column}`; present are {present}; add it")]
+    NoNumbers {
         /// Where.
         place: Box<Place>,
+        /// The column.
+        column: &'static str,
         /// The columns there are.
         present: String,
     },
@@ -335,7 +337,7 @@ impl TableError {
             | Self::AmbiguousColumn { place, .. }
             | Self::NoExpertColumn { place, .. }
             | Self::NotWide { place }
-            | Self::NoPrices { place, .. }
+            | Self::NoNumbers { place, .. }
             | Self::NotANumber { place, .. }
             | Self::NotFinite { place, .. }
             | Self::MissingFeature { place }

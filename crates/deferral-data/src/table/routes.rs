@@ -37,6 +37,8 @@ pub struct RouteRow {
     pub policy: String,
     /// The probability with which each of `experts` was drawn, so that logged routing can be evaluated later.
     pub propensities: Vec<f64>,
+    /// How sure the rule is of the label, when it is known.
+    pub confidence: Option<f64>,
 }
 
 /// Who decides a case.
@@ -48,6 +50,8 @@ pub enum RouteKind {
     Model,
     /// One expert or more.
     Committee,
+    /// Not decided yet: `experts` are to be asked next.
+    Ask,
 }
 
 impl fmt::Display for RouteKind {
@@ -55,12 +59,13 @@ impl fmt::Display for RouteKind {
         f.write_str(match self {
             Self::Model => "model",
             Self::Committee => "committee",
+            Self::Ask => "ask",
         })
     }
 }
 
-const COLUMNS: [&str; 9] =
-    ["task", "route", "experts", "weights", "probabilities", "label", "reason", "policy", "propensities"];
+const COLUMNS: [&str; 10] =
+    ["task", "route", "experts", "weights", "probabilities", "label", "reason", "policy", "propensities", "confidence"];
 
 /// Writes routes in the format of the extension; whole or not at all. Lists are JSON arrays in JSONL and separated by
 /// `;` in CSV, or a JSON array in the cell where a name holds a `;`.
@@ -84,7 +89,7 @@ pub fn write_routes(path: &Path, rows: impl IntoIterator<Item: Borrow<RouteRow>>
 /// };
 /// let mut csv = Vec::new();
 /// write_routes_to(&mut csv, Format::Csv, [row])?;
-/// assert!(String::from_utf8(csv)?.ends_with("t1,committee,ann;bob,0.5;0.25,,,,,1;1\n"));
+/// assert!(String::from_utf8(csv)?.ends_with("t1,committee,ann;bob,0.5;0.25,,,,,1;1,\n"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_routes_to(
@@ -107,6 +112,7 @@ pub fn write_routes_to(
             Cell::Text(&row.reason),
             Cell::Text(&row.policy),
             Cell::Numbers(&row.propensities),
+            row.confidence.map_or(Cell::Missing, Cell::Number),
         ])?;
     }
     sink.finish()
@@ -122,8 +128,8 @@ pub fn read_routes(path: &Path, format: Option<Format>) -> Result<Vec<RouteRow>,
     let layout = Layout::new(&source, &options);
     let (task, label) = (layout.required(Role::Task)?, layout.optional(Role::Label)?);
     let (task, label) = (Column(Some(task)), Column(label));
-    let [route, experts, weights, probabilities, reason, policy, propensities] =
-        ["route", "experts", "weights", "probabilities", "reason", "policy", "propensities"]
+    let [route, experts, weights, probabilities, reason, policy, propensities, confidence] =
+        ["route", "experts", "weights", "probabilities", "reason", "policy", "propensities", "confidence"]
             .map(|name| Column(source.columns().iter().position(|column| column == name)));
     let mut rows = Vec::new();
     while source.advance()? {
@@ -137,6 +143,7 @@ pub fn read_routes(path: &Path, format: Option<Format>) -> Result<Vec<RouteRow>,
             reason: reason.text(&source).unwrap_or_default().to_owned(),
             policy: policy.text(&source).unwrap_or_default().to_owned(),
             propensities: propensities.numbers(&source)?,
+            confidence: confidence.numbers(&source)?.first().copied(),
         });
     }
     Ok(rows)
@@ -155,7 +162,8 @@ impl Column {
         match self.text(source) {
             Some("model") => Ok(RouteKind::Model),
             Some("committee") => Ok(RouteKind::Committee),
-            _ => Err(self.refused(source, "a route (`model` or `committee`)")),
+            Some("ask") => Ok(RouteKind::Ask),
+            _ => Err(self.refused(source, "a route (`model`, `committee` or `ask`)")),
         }
     }
 

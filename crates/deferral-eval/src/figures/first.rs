@@ -114,7 +114,15 @@ mod tests {
     fn a_curve_starts_where_there_are_enough_cases() {
         let case = |at: u32| {
             let confidence = 1.0 - f64::from(at) / 100.0;
-            Decided { case: at, truth: Label(0), label: Label(u16::from(at > 39)), confidence, labels_used: 0 }
+            Decided {
+                case: at,
+                truth: Label(0),
+                label: Label(u16::from(at > 39)),
+                confidence,
+                group: None,
+                labels_used: 0,
+                cost: 0.0,
+            }
         };
         let curve = |decided: Vec<Decided>| {
             let (all, by_group, load, experts) = (Tally::default(), Vec::new(), Vec::new(), Vec::new());
