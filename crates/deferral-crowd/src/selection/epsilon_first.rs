@@ -176,9 +176,9 @@ impl Exploration {
 /// none; the classifier, worker m, is judged on all cases, in a training that did not see them. The means are the
 /// policy's weights, and [`EpsilonFirst::rule`] spends them. Known of the use as a baseline (closed-loop allocation):
 /// unit prices, the whole training stream as exploration, and that each case goes to the expert with the highest mean
-/// who has served fewer than b cases. Guessed: all of it that involves a classifier, which also decides where nobody has
-/// time; with a budget, the exploration takes the first decisions of every expert, as many as epsilon x budget pays.
-/// O(decisions) and six trainings of the classifier.
+/// who has served fewer than b cases. Guessed: all of it that involves a classifier, which also decides where nobody
+/// has time; with a budget, the exploration takes the first decisions of every expert, as many as epsilon x budget
+/// pays. O(decisions) and six trainings of the classifier.
 ///
 /// ```
 /// use deferral_core::*;
@@ -306,8 +306,8 @@ impl Learner for EpsilonFirst {
 /// Epsilon-first in a closed loop: explore, then exploit, within capacities and budget; neither is ever exceeded.
 ///
 /// Nobody knows the truth, so the mean of a worker is their agreement with the majority of the votes on cases that were
-/// explored. Chosen here: a round of the exploration is one case, which goes to every available worker who can take it,
-/// as the votes of one case are what can be compared; a vote that stands alone teaches nothing; what is given is paid,
+/// explored. Guessed: a round of the exploration is one case, which goes to every available worker who can take it, as
+/// the votes of one case are what can be compared; a vote that stands alone teaches nothing; what is given is paid,
 /// whether or not the answer comes. While exploring, a case that none of those available can explore is exploited, from
 /// what is not reserved for exploring. Exploiting gives every case to the available worker who is worth most for their
 /// price, has time and can be paid, and to nobody if there is none. O(m) a case.

@@ -2,11 +2,11 @@
 //! balanced and limits of price, load and diversity are kept (Goel and Faltings 2019, arXiv 1810.13314).
 //!
 //! Known: one program for one policy that does not look at the case, and constraints of fairness, budget and diversity
-//! with beta = 0.1. Reconstructed, as the full text was not at hand: the form of the program. Chosen here: for K
-//! classes the policy's accuracies on all pairs of classes differ by at most beta (for two classes that balances false
-//! positive and false negative rates); with groups, the accuracies on all pairs of groups do, class by class; budget,
-//! largest shares and quotas speak of all cases together; classes and groups without any case are left out of the
-//! balance; a beta that nothing meets is doubled, from 0.01 at least.
+//! with beta = 0.1. Reconstructed, as the full text was not at hand: the form of the program. Guessed: for K classes
+//! the policy's accuracies on all pairs of classes differ by at most beta (for two classes that balances false positive
+//! and false negative rates); with groups, the accuracies on all pairs of groups do, class by class; budget, largest
+//! shares and quotas speak of all cases together; classes and groups without any case are left out of the balance; a
+//! beta that nothing meets is doubled, from 0.01 at least.
 //!
 //! Every allocation is checked as the limits are stated, in plain arithmetic: shares sum to 1, and no difference of
 //! error rates, price, share or quota misses its limit by more than 1e-9 (a budget above 100,000: by more than

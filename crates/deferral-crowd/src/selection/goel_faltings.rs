@@ -1,5 +1,6 @@
 //! Goel and Faltings 2019: one policy for all cases, whose shares a linear program balances, learned from recorded
-//! decisions or in a closed loop. What is known of the method, and what was chosen, stands in [`fair_shares`].
+//! decisions or in a closed loop. What is known of the method, and what is reconstructed or guessed, stands in
+//! [`fair_shares`].
 //!
 //! [`fair_shares`]: super::fair_shares
 
@@ -26,11 +27,12 @@ use super::team::Team;
 /// policy of its own. The shares are the policy's weights; [`GoelFaltings::committee`] draws from them. Where an expert
 /// is not available, the others' shares are scaled up; where those are all 0, everybody else, the classifier too, is
 /// drawn alike. **Balance, budget, largest shares and quotas hold for cases about which everybody can be asked**: where
-/// cheap people are often absent, the expensive ones get their cases and the mean price may exceed the budget (the loop,
-/// [`GoelFaltingsLoop`], asks fewer instead).
+/// cheap people are often absent, the expensive ones get their cases and the mean price may exceed the budget (the
+/// loop, [`GoelFaltingsLoop`], asks fewer instead).
 ///
-/// Known of the use as a baseline (Closed-loop allocation, section 3): one input-independent policy and beta. The
-/// program is reconstructed; a guess: the classifier's seat and its free price. O(decisions + n K), six trainings of the classifier and one linear program.
+/// Known of the use as a baseline (closed-loop allocation): one policy for all cases, and beta. The program is
+/// reconstructed; the classifier's seat and its price of nothing are guesses. O(decisions + n K), six trainings of the
+/// classifier and one linear program.
 ///
 /// ```
 /// use deferral_core::*;
@@ -177,14 +179,14 @@ fn solve(tallies: &[Tally], by_group: bool, limits: &Limits) -> Result<Allocatio
 /// The first cases go to everybody alike, as far as budget, largest shares and quotas allow ([`even_shares`]); after
 /// each batch the program is solved anew for all that was counted so far. Known: running estimates against aggregated
 /// labels, batches of 10 or 1,000, a uniform start, one drawn annotator a case. Guessed: with k > 1 different workers
-/// are drawn one after another; ties of votes go to the lowest class; a case of an unknown group goes to everybody alike
-/// and teaches nothing; where the program cannot be solved the shares stay. **With k = 1 every worker agrees with their
-/// own label**, and so who is drawn often looks good: only k of 3 or more lets workers check each other.
+/// are drawn one after another; ties of votes go to the lowest class; a case of an unknown group goes to everybody
+/// alike and teaches nothing; where the program cannot be solved the shares stay. **With k = 1 every worker agrees with
+/// their own label**, and so who is drawn often looks good: only k of 3 or more lets workers check each other.
 ///
-/// **Under a budget no case costs more than that on average**, from the first one on, whoever is available: the k labels
-/// of a case share it, nobody has more than 1/k of the labels, and each worker is asked with probability k x share
-/// (which is their propensity). The seats of those who are absent go to those present as far as the budget pays for
-/// them; else fewer are asked, or nobody. With groups, what a case of a group may cost is what its shares cost, and
+/// **Under a budget no case costs more than that on average**, from the first one on, whoever is available: the k
+/// labels of a case share it, nobody has more than 1/k of the labels, and each worker is asked with probability k x
+/// share (which is their propensity). The seats of those who are absent go to those present as far as the budget pays
+/// for them; else fewer are asked, or nobody. With groups, what a case of a group may cost is what its shares cost, and
 /// what they all leave of the budget; the mean over the cases seen so far is the budget. All of this is a guess.
 ///
 /// ```
@@ -209,8 +211,8 @@ fn solve(tallies: &[Tally], by_group: bool, limits: &Limits) -> Result<Allocatio
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GoelFaltingsLoop {
-    /// What the policy must keep to; shares are those of the labels that are asked for, and the budget is that of a case
-    /// with all its k labels.
+    /// What the policy must keep to; shares are those of the labels that are asked for, and the budget is that of a
+    /// case with all its k labels.
     pub limits: Limits,
     /// Cases with votes after which the program is solved anew.
     pub batch: usize,
