@@ -671,6 +671,21 @@ mod tests {
         assert_eq!(found, "the number of groups is 0, but must be 1 or more");
     }
 
+    #[test]
+    fn programs_on_which_the_solver_gets_stuck_are_solved_in_another_order() {
+        // Right answers and answers of four workers on each of two classes.
+        let tables = [
+            [(1, 4), (0, 0), (0, 0), (5, 7), (0, 5), (2, 2), (1, 6), (1, 1)],
+            [(0, 1), (0, 0), (0, 0), (3, 4), (0, 4), (2, 5), (2, 5), (2, 3)],
+            [(0, 0), (1, 4), (2, 2), (0, 5), (4, 5), (0, 0), (1, 1), (0, 0)],
+        ];
+        for table in tables {
+            let accuracy = |(right, answered): (u8, u8)| f64::from(right + 1) / f64::from(answered + 2);
+            let found = solved(&Columns::from_values(2, table.map(accuracy).to_vec()), &beta(0.0));
+            assert!(found.parity_gap <= found.beta + 1e-9 && found.duality_gap < 1e-8, "{found:?}");
+        }
+    }
+
     /// Solves well and then misses every row by almost the tolerance.
     struct Sloppy;
 
