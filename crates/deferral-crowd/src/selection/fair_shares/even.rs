@@ -4,7 +4,8 @@ use deferral_core::{Columns, ParameterError};
 
 use super::super::linear_program::{LinearProgram, Relation, Row, TOLERANCE};
 use super::certificate::check_overall;
-use super::{AllocationError, Limits, Program, Skills};
+use super::program::Program;
+use super::{AllocationError, Limits, Skills};
 
 /// The same share for each of m workers, or what is nearest to it by the sum of the differences within budget, largest
 /// shares and quotas; beta says nothing as long as nobody is better than anybody. A linear program of 2 m variables.
