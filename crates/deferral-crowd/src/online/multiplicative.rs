@@ -34,7 +34,7 @@ use super::method::{Online, OnlineMethod, Setting, Skills};
 #[serde(deny_unknown_fields, default)]
 pub struct MultiplicativeWeights {
     /// The rate eta: above 0, and at most 1/2 for the multiplicative rule. By default `sqrt(ln m / T)`, at most 1/2,
-    /// where the number of rounds T is known, else 0.1.
+    /// where the number of rounds T is known, else 0.1, a guess.
     pub rate: Option<f64>,
     /// What a loss does to a weight.
     pub rule: WeightRule,

@@ -2,8 +2,9 @@
 //!
 //! Known, from the paper's abstract and from Keswani, Lease and Kenthapadi (2021), who compare with it: it predicts
 //! from the observed history how each worker will err on a task, with one error model a worker and independently of all
-//! others, and then picks for each task a subset that trades accuracy for cost. Everything else here, the models, the
-//! potential, the selection and all defaults, was chosen for this crate, because the full text was not at hand.
+//! others, and then picks for each task a subset that trades accuracy for cost. The full text was not at hand: the two
+//! steps below are reconstructed from that, and their inside, the models, the use of the potential, the selection and
+//! all defaults, is a guess. That the vote weighted by log-odds errs no more than its bound says is known.
 //!
 //! [`CrowdSelect`] learns the [error models](ErrorModel), its [policy](CrowdSelectPolicy) turns predicted errors into
 //! weights, and [`CrowdSelectRule`] selects and decides.

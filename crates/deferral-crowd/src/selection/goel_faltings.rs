@@ -1,5 +1,6 @@
 //! Goel and Faltings 2019: one policy for all cases, whose shares a linear program balances, learned from recorded
-//! decisions or in a closed loop. What is known of the method, and what was chosen, stands in [`fair_shares`].
+//! decisions or in a closed loop. What is known of the method, and what is reconstructed or guessed, stands in
+//! [`fair_shares`].
 //!
 //! [`fair_shares`]: super::fair_shares
 
@@ -12,7 +13,9 @@ use deferral_models::Classifier;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::fair_shares::{Allocation, AllocationError, Limits, Skills, group_policy, policy};
+use super::epsilon_first::rounded_up;
+use super::fair_shares::{Allocation, AllocationError, Limits, Skills, even_shares, group_policy, policy};
+use super::inclusion;
 use super::roster::RosterPolicy;
 use super::team::Team;
 
@@ -23,10 +26,13 @@ use super::team::Team;
 /// judged on cases it was not trained on, costs nothing and may decide any share. With an attribute every group has a
 /// policy of its own. The shares are the policy's weights; [`GoelFaltings::committee`] draws from them. Where an expert
 /// is not available, the others' shares are scaled up; where those are all 0, everybody else, the classifier too, is
-/// drawn alike.
+/// drawn alike. **Balance, budget, largest shares and quotas hold for cases about which everybody can be asked**: where
+/// cheap people are often absent, the expensive ones get their cases and the mean price may exceed the budget (the
+/// loop, [`GoelFaltingsLoop`], asks fewer instead).
 ///
-/// Known of the use as a baseline (Closed-loop allocation, section 3): the program and beta. Chosen here: the
-/// classifier's seat and its free price. O(decisions + n K), six trainings of the classifier and one linear program.
+/// Known of the use as a baseline (closed-loop allocation): one policy for all cases, and beta. The program is
+/// reconstructed; the classifier's seat and its price of nothing are guesses. O(decisions + n K), six trainings of the
+/// classifier and one linear program.
 ///
 /// ```
 /// use deferral_core::*;
@@ -170,12 +176,18 @@ fn solve(tallies: &[Tally], by_group: bool, limits: &Limits) -> Result<Allocatio
 
 /// The closed loop: nobody knows the truth, so workers are judged against the majority of the votes that came.
 ///
-/// The first cases go to everybody alike; after each batch the program is solved anew for all that was counted so far.
-/// Known: running estimates against aggregated labels, batches of 10 or 1,000, a uniform start, one drawn annotator a
-/// case. Chosen here: with k > 1 different workers are drawn one after another; ties of votes go to the lowest class; a
-/// case of an unknown group goes to everybody alike and teaches nothing; where the program cannot be solved the shares
-/// stay. **With k = 1 every worker agrees with their own label**, and so who is drawn often looks good: only k of 3 or
-/// more lets workers check each other.
+/// The first cases go to everybody alike, as far as budget, largest shares and quotas allow ([`even_shares`]); after
+/// each batch the program is solved anew for all that was counted so far. Known: running estimates against aggregated
+/// labels, batches of 10 or 1,000, a uniform start, one drawn annotator a case. Guessed: with k > 1 different workers
+/// are drawn one after another; ties of votes go to the lowest class; a case of an unknown group goes to everybody
+/// alike and teaches nothing; where the program cannot be solved the shares stay. **With k = 1 every worker agrees with
+/// their own label**, and so who is drawn often looks good: only k of 3 or more lets workers check each other.
+///
+/// **Under a budget no case costs more than that on average**, from the first one on, whoever is available: the k
+/// labels of a case share it, nobody has more than 1/k of the labels, and each worker is asked with probability k x
+/// share (which is their propensity). The seats of those who are absent go to those present as far as the budget pays
+/// for them; else fewer are asked, or nobody. With groups, what a case of a group may cost is what its shares cost, and
+/// what they all leave of the budget; the mean over the cases seen so far is the budget. All of this is a guess.
 ///
 /// ```
 /// use deferral_core::{Allocator, CaseId, CaseView, ExpertId, Label, Stream, Vote};
@@ -199,7 +211,8 @@ fn solve(tallies: &[Tally], by_group: bool, limits: &Limits) -> Result<Allocatio
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GoelFaltingsLoop {
-    /// What the policy must keep to, once a batch is learned from.
+    /// What the policy must keep to; shares are those of the labels that are asked for, and the budget is that of a
+    /// case with all its k labels.
     pub limits: Limits,
     /// Cases with votes after which the program is solved anew.
     pub batch: usize,
@@ -219,7 +232,8 @@ impl GoelFaltingsLoop {
     /// to have a policy of its own, for cases that carry their group.
     ///
     /// # Errors
-    /// [`AllocationError`] if a number is 0, a limit is out of range, or if limits contradict each other.
+    /// [`AllocationError`] if a number is 0, a limit is out of range, a budget does not pay for the k cheapest workers,
+    /// or if limits contradict each other.
     pub fn start(
         &self,
         m: usize,
@@ -231,19 +245,43 @@ impl GoelFaltingsLoop {
         for (name, number) in numbers.chain(groups.map(|groups| ("the number of groups", groups))) {
             ParameterError::check(number > 0, name, number, "1 or more")?;
         }
+        let limits = self.limits_of_labels(m)?;
         // Whatever is learned later, limits that contradict each other do so now.
-        policy(&Columns::repeat(&vec![0.5; classes], m), &vec![1.0 / classes as f64; classes], &self.limits)?;
-        let mut uniform = vec![1.0 / m as f64; m + 1];
-        uniform[m] = 0.0;
-        let tally = Tally::new(classes, m);
+        let mut start = even_shares(m, &limits)?;
+        start.push(0.0);
+        let groups_or_one = groups.unwrap_or(1);
         Ok(OnlineGoelFaltings {
             settings: self.clone(),
+            limits,
             by_group: groups.is_some(),
-            tallies: vec![tally; groups.unwrap_or(1)],
-            weights: vec![uniform; groups.unwrap_or(1)],
+            tallies: vec![Tally::new(classes, m); groups_or_one],
+            weights: vec![start; groups_or_one],
+            allowances: self.limits.budget.map(|budget| vec![budget; groups_or_one]),
             in_batch: 0,
             unsolved: 0,
         })
+    }
+
+    /// The limits of a single label, where k different workers give one each. Without a budget they are as stated:
+    /// who has the largest shares sits in every committee.
+    fn limits_of_labels(&self, m: usize) -> Result<Limits, ParameterError> {
+        self.limits.check(m)?;
+        let Some(budget) = self.limits.budget else { return Ok(self.limits.clone()) };
+        let k = self.k.min(m);
+        let mut prices: Vec<f64> = (0..m).map(|worker| self.limits.price(worker)).collect();
+        prices.sort_by(f64::total_cmp);
+        let least: f64 = prices[..k].iter().sum();
+        if least > rounded_up(budget) {
+            let workers = if k == 1 { "the cheapest worker".to_owned() } else { format!("the {k} cheapest workers") };
+            return Err(ParameterError::new(
+                "the budget of a case",
+                budget,
+                format!("{least}, the price of {workers}, or more"),
+            ));
+        }
+        let most = 1.0 / k as f64;
+        let max_share = (0..m).map(|worker| self.limits.largest_share(worker).min(most)).collect();
+        Ok(Limits { budget: Some(budget * most), max_share: Some(max_share), ..self.limits.clone() })
     }
 }
 
@@ -251,11 +289,15 @@ impl GoelFaltingsLoop {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OnlineGoelFaltings {
     settings: GoelFaltingsLoop,
+    /// Those of one label.
+    limits: Limits,
     by_group: bool,
     /// Batches that are complete, and the cases of the current one.
     tallies: Vec<Tally>,
     /// For each group m + 1 weights; the last is 0, as nobody trains a classifier here.
     weights: Vec<Vec<f64>>,
+    /// What a case of each group may cost on average, if there is a budget.
+    allowances: Option<Vec<f64>>,
     in_batch: usize,
     unsolved: usize,
 }
@@ -278,7 +320,7 @@ impl OnlineGoelFaltings {
     }
 
     fn solve(&mut self) {
-        match solve(&self.tallies, self.by_group, &self.settings.limits) {
+        match solve(&self.tallies, self.by_group, &self.limits) {
             Ok(allocation) => {
                 for (weights, shares) in self.weights.iter_mut().zip(&allocation.shares) {
                     weights[..shares.len()].copy_from_slice(shares);
@@ -286,6 +328,47 @@ impl OnlineGoelFaltings {
             }
             Err(_) => self.unsolved += 1,
         }
+        // With the same shares too: the mix of groups has changed.
+        self.allowances = self.limits.budget.map(|budget| self.allowances(budget));
+    }
+
+    /// What a case of each group may cost: what its shares cost, and what all of them leave of the budget of a label,
+    /// for each of the k labels.
+    fn allowances(&self, budget: f64) -> Vec<f64> {
+        let cost = |weights: &Vec<f64>| -> f64 {
+            weights.iter().enumerate().map(|(worker, share)| share * self.price(worker)).sum()
+        };
+        let planned: Vec<f64> = self.weights.iter().map(cost).collect();
+        let all: f64 = self.tallies.iter().map(Tally::cases).sum();
+        let mean: f64 = self.tallies.iter().zip(&planned).map(|(tally, cost)| tally.cases() / all * cost).sum();
+        let k = self.settings.k.min(self.workers()) as f64;
+        // The program keeps the budget up to its tolerance only.
+        let kept = if mean > budget { budget / mean } else { 1.0 };
+        planned.iter().map(|planned| k * (kept * planned + (budget - mean).max(0.0))).collect()
+    }
+
+    /// Draws so that the case costs no more than `allowance` on average, whoever is available.
+    fn ask_within(
+        &self,
+        allowance: f64,
+        weights: &[f64],
+        available: &[ExpertId],
+        random: &mut dyn Rng,
+    ) -> Vec<Question> {
+        let present: Vec<ExpertId> = available.iter().copied().filter(|e| e.index() < self.workers()).collect();
+        let shares: Vec<f64> = present.iter().map(|expert| weights[expert.index()]).collect();
+        let prices: Vec<f64> = present.iter().map(|expert| self.price(expert.index())).collect();
+        let asked = inclusion::probabilities(&shares, &prices, self.settings.k, allowance);
+        inclusion::draw(present.into_iter().zip(asked).collect(), random)
+    }
+
+    fn workers(&self) -> usize {
+        self.weights[0].len() - 1
+    }
+
+    /// Nobody is paid for the last weight, the classifier's, which is 0.
+    fn price(&self, worker: usize) -> f64 {
+        if worker < self.workers() { self.limits.price(worker) } else { 0.0 }
     }
 }
 
@@ -295,7 +378,12 @@ impl Allocator for OnlineGoelFaltings {
             return Vec::new();
         }
         let alike = vec![0.0; self.weights[0].len()];
-        let weights = self.place(case).map_or(&alike, |place| &self.weights[place]);
+        let place = self.place(case);
+        let weights = place.map_or(&alike, |place| &self.weights[place]);
+        if let (Some(allowances), Some(budget)) = (&self.allowances, self.settings.limits.budget) {
+            let allowance = place.map_or(budget, |place| allowances[place]);
+            return self.ask_within(allowance, weights, available, random);
+        }
         let select = Selection::Distinct { k: self.settings.k };
         let committee = Committee { select, classifier: Seat::Never, ..Committee::default() };
         let state = Consulted { case: case.case, probabilities: &[], weights, available, asked: &[], votes: &[] };
@@ -306,7 +394,7 @@ impl Allocator for OnlineGoelFaltings {
     }
 
     fn learn(&mut self, case: CaseView<'_>, votes: &[Vote]) -> Option<Label> {
-        let (classes, m) = (self.tallies[0].classes.len(), self.weights[0].len() - 1);
+        let (classes, m) = (self.tallies[0].classes.len(), self.workers());
         let known = |vote: &&Vote| vote.label.index() < classes && vote.expert.index() < m;
         let votes = votes.iter().filter(known).map(|vote| (vote.expert, vote.label));
         let label = majority(votes.clone().map(|(_, label)| label), classes)?;
@@ -549,9 +637,35 @@ mod tests {
         let settings = GoelFaltingsLoop::default();
         assert_eq!(message(settings.clone(), 0), "the number of workers is 0, but must be 1 or more");
         assert_eq!(message(GoelFaltingsLoop { k: 0, ..settings.clone() }, 2), "k is 0, but must be 1 or more");
-        let limits = Limits { budget: Some(0.5), ..Limits::default() };
-        let found = message(GoelFaltingsLoop { limits, ..settings }, 2);
-        assert_eq!(found, "no allocation meets shares that sum to 1 and the budget together; loosen one of them");
+        let limits = Limits { max_share: Some(vec![0.3]), ..Limits::default() };
+        let found = message(GoelFaltingsLoop { limits, ..settings.clone() }, 2);
+        assert_eq!(
+            found,
+            "no allocation meets shares that sum to 1 and the largest shares together; loosen one of them"
+        );
+        let limits = |budget| Limits { prices: Some(vec![3.0, 1.0, 1.0]), budget: Some(budget), ..Limits::default() };
+        let found = message(GoelFaltingsLoop { limits: limits(0.5), ..settings.clone() }, 3);
+        assert_eq!(found, "the budget of a case is 0.5, but must be 1, the price of the cheapest worker, or more");
+        let found = message(GoelFaltingsLoop { limits: limits(1.2), k: 3, ..settings }, 3);
+        assert_eq!(found, "the budget of a case is 1.2, but must be 5, the price of the 3 cheapest workers, or more");
+    }
+
+    #[test]
+    fn the_budget_holds_from_the_first_case_on() {
+        let prices = [3.0, 1.0, 1.0];
+        for (k, budget) in [(1, 1.2), (2, 2.4), (2, 2.0), (3, 5.0)] {
+            let limits = Limits { prices: Some(prices.to_vec()), budget: Some(budget), ..Limits::default() };
+            let mut allocator = GoelFaltingsLoop { limits, batch: 500, k }.start(3, 2, None).unwrap();
+            for part in 0..4 {
+                // The expensive one is always right, the others mostly.
+                let vote = |case: usize, worker: usize| Some(u16::from(worker == 0 || (case + worker) % 4 != 1));
+                let asked = run(&mut allocator, 500, 3, |_| None, vote);
+                let cost: f64 = asked.iter().flatten().map(|&worker| prices[worker]).sum::<f64>() / 500.0;
+                assert!(cost <= budget + 0.12, "k = {k}, part {part}: {cost}");
+                assert!(asked.iter().all(|workers| workers.len() == k), "k = {k}");
+            }
+            assert_eq!(allocator.unsolved(), 0);
+        }
     }
 
     #[test]
@@ -595,6 +709,63 @@ mod tests {
                 }
                 Err(error) => prop_assert_eq!((error, data.decisions().len()), (FitError::NoExperts, 0)),
             }
+        }
+    }
+
+    /// Runs a loop of three groups on random votes; what each case costs on average, before it is drawn, is checked
+    /// against the budget, group by group against the cases seen so far.
+    fn check_budget(settings: &GoelFaltingsLoop, m: usize, groups: Option<usize>, seed: u64) {
+        let budget = settings.limits.budget.unwrap();
+        let mut allocator = settings.start(m, 2, groups).unwrap();
+        for case in 0..90 {
+            let mut random = Stream::new(seed).at(case);
+            let group = random.random_range(0..3);
+            let present: Vec<ExpertId> = (0..m).filter(|_| random.random_bool(0.7)).map(ExpertId::at).collect();
+            let place = groups.filter(|groups| group < *groups).map(|_| group);
+            let asked = allocator.allocate(view(case, place), &present, &mut random);
+            let mut different: Vec<_> = asked.iter().map(|question| question.expert).collect();
+            different.sort_unstable();
+            different.dedup();
+            assert!(different.len() == asked.len() && asked.len() <= settings.k.min(present.len()));
+            let allowances = allocator.allowances.clone().unwrap();
+            let place = allocator.place(view(case, place));
+            let (weights, allowance) =
+                place.map_or((vec![0.0; m + 1], budget), |g| (allocator.weights[g].clone(), allowances[g]));
+            for here in [present, (0..m).map(ExpertId::at).collect::<Vec<_>>()] {
+                let of = |value: &dyn Fn(usize) -> f64| here.iter().map(|e| value(e.index())).collect::<Vec<f64>>();
+                let (shares, prices) = (of(&|worker| weights[worker]), of(&|worker| allocator.price(worker)));
+                let asked = inclusion::probabilities(&shares, &prices, settings.k, allowance);
+                assert!(inclusion::expected_cost(&asked, &prices) <= allowance + 1e-9);
+            }
+            let cases: Vec<f64> = allocator.tallies.iter().map(Tally::cases).collect();
+            let all: f64 = cases.iter().sum();
+            let mean: f64 = cases.iter().zip(&allowances).map(|(cases, allowance)| cases * allowance).sum();
+            // Between two solutions the mix of groups moves.
+            let just_solved = allocator.in_batch == 0 && all > 0.0;
+            assert!(!just_solved || mean / all <= budget + 1e-9, "{mean} {all}");
+            let votes =
+                asked.iter().map(|question| Vote { expert: question.expert, label: Label(random.random_range(0..2)) });
+            allocator.learn(view(case, place), &votes.collect::<Vec<_>>());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn no_case_is_expected_to_cost_more_than_the_budget(
+            prices in proptest::collection::vec(prop_oneof![Just(0.0), Just(1.0), 0.1..5.0], 1..7),
+            k in 1usize..5,
+            spare in prop_oneof![Just(0.0), 0.0..3.0],
+            groups in proptest::option::of(1usize..4),
+            batch in 1usize..20,
+            seed in 0u64..1000,
+        ) {
+            let m = prices.len();
+            let mut sorted = prices.clone();
+            sorted.sort_by(f64::total_cmp);
+            let budget = sorted.iter().take(k).sum::<f64>() + spare;
+            let limits = Limits { prices: Some(prices), budget: Some(budget), ..Limits::default() };
+            check_budget(&GoelFaltingsLoop { limits, batch, k }, m, groups, seed);
         }
     }
 }

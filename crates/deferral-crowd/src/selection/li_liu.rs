@@ -4,7 +4,8 @@
 //! of bounded size so that their (weighted) majority vote is accurate, exactly and fast, by way of a bound on the
 //! error; and Keswani, Lease and Kenthapadi (2021), who compare with it, add that it uses the reliability and its
 //! variance, one number a worker, and fixes k workers for all inputs. Its full text was not at hand, so the formulas
-//! below are reconstructed.
+//! below, the variants of the objective and what happens with few answers are reconstructed. Selecting under a budget
+//! is a guess.
 //!
 //! Worker i was right in a share `w_i` of `n_i` control questions with L classes, and errs on every wrong class alike.
 //! If votes weigh `w_i - 1/L`, a bound on the error of the committee S falls with
@@ -161,9 +162,9 @@ pub fn select(candidates: &[Candidate], most: usize) -> Vec<usize> {
 
 /// The candidates with the largest F whose prices add up to at most `budget`, at most `most` of them. Sorted.
 ///
-/// The paper is not known to have costs; this is a choice made here: for each size the affordable set of largest total
-/// gain, and the best of those. `price` says what a worker costs. Exact for whole prices and the two objectives whose
-/// loads are 1, O(m x most x budget); else greedy by gain for the price with one pass of exchanges.
+/// A guess, as the paper is not known to have costs: for each size the affordable set of largest total gain, and the
+/// best of those. `price` says what a worker costs. Exact for whole prices and the two objectives whose loads are 1,
+/// O(m x most x budget); else greedy by gain for the price with one pass of exchanges.
 pub fn select_affordable(
     candidates: &[Candidate],
     price: impl Fn(usize) -> f64,
@@ -267,7 +268,7 @@ pub struct LiLiu {
     /// How many are selected.
     pub size: Size,
     /// The most that one label of each of the selected may cost together; no limit by default. With a fixed size, as
-    /// many as can be afforded.
+    /// many as can be afforded. A guess: the paper is not known to have costs.
     pub budget: Option<f64>,
     /// What a label of each expert costs, if there is a budget: m numbers, or m + 1 with the classifier's at the end.
     /// By default 1 each, and 0 for the classifier.

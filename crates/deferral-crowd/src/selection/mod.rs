@@ -4,6 +4,7 @@ pub mod crowd_select;
 pub mod epsilon_first;
 pub mod fair_shares;
 mod goel_faltings;
+mod inclusion;
 mod knapsack;
 pub mod li_liu;
 pub mod linear_program;

@@ -21,7 +21,8 @@ pub(super) const WRONG: Label = Label(1);
 ///
 /// The mean error of a worker is `(wrong + 2 pooled) / (n + 2)`, where `pooled` is that of all workers together, and so
 /// the error of one who answered nothing. With n < 10 answers the prediction is `n/10` of the model's and the rest the
-/// mean; without features it is the mean. All of it was chosen for this crate; the paper's models are not known here.
+/// mean; without features it is the mean. All of it, with the defaults, is a guess: the paper's models are not known
+/// here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ErrorModel {
@@ -45,7 +46,7 @@ pub enum ErrorModel {
 }
 
 impl Default for ErrorModel {
-    /// Logistic regression of strength 1.
+    /// Logistic regression of strength 1, a guess.
     fn default() -> Self {
         Self::Classifier(Classifier::Logistic(Logistic { strength: 1.0, ..Logistic::default() }))
     }

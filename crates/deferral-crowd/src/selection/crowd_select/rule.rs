@@ -60,13 +60,13 @@ pub enum Goal {
     /// The cheapest workers whose vote errs at most so often, as far as [`error_bound`] tells; all effective workers if
     /// even they do not suffice.
     ErrorBound {
-        /// In (0, 1). 0.1 is a good start, though the bound is loose and asks for many.
+        /// In (0, 1). 0.1 is a guess; the bound is loose and asks for many.
         error: f64,
     },
 }
 
 impl Default for Goal {
-    /// Five, as in the comparison of Keswani, Lease and Kenthapadi (2021).
+    /// Five, a guess after the committees of the comparison of Keswani, Lease and Kenthapadi (2021).
     fn default() -> Self {
         Self::Size { k: 5 }
     }
@@ -82,8 +82,8 @@ impl Default for Goal {
 /// The potential of a worker is half the symmetric divergence, `phi = (p - q) w / 2`, which is `(1/2 - e) ln((1 - e) /
 /// e)` for two classes; the vote of independent workers then errs with probability at most `exp(-sum phi / 2)`. With
 /// more classes `(K - 1) exp(-sum phi / 2)` bounds it if no phi is above its Chernoff value `-2 ln(1 - (sqrt p - sqrt
-/// q)^2)`, so it is capped there (two classes never reach that). All of this was chosen for this crate; see [the
-/// module](super).
+/// q)^2)`, so it is capped there (two classes never reach that). The bound is known, that workers are selected by it is
+/// a guess; see [the module](super).
 ///
 /// Ties go to the label with more votes, then to the lowest. Where nobody is effective the classifier decides alone.
 /// The confidence is the probability of the label, all classes being equally likely before the votes and voters
