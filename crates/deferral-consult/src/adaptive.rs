@@ -1,13 +1,14 @@
 //! The adaptive rule: one question at a time, to whom it tells most, for as long as it pays.
 
-use deferral_core::{Consultation, Consulted, ExpertId, Next, ParameterError, Question, Verdict, Vote};
+use deferral_core::{Confusions, Consultation, Consulted, ExpertId, Next, ParameterError, Question, Verdict, Vote};
 use deferral_models::stable::softmax;
 use rand::{Rng, RngExt};
 
 use crate::asking::{Asking, Choice};
 use crate::case_tables::{CaseTables, Room};
 use crate::dependence::Dependence;
-use crate::table::Judge;
+use crate::policy::check_prices;
+use crate::table::{Judge, Table};
 use crate::tempering::Tempering;
 
 /// Asks who tells most about the label, hears the vote, and goes on until the label is believed firmly enough, nobody is
@@ -64,6 +65,40 @@ pub(crate) struct Candidate {
 }
 
 impl Adaptive<'_> {
+    /// A rule for people whose confusion matrices are known, the same on all cases, and who err independently.
+    ///
+    /// # Errors
+    /// If `asking` or a price is out of range.
+    ///
+    /// ```
+    /// use deferral_consult::{Adaptive, Asking};
+    /// use deferral_core::*;
+    /// let table = [[[0.8, 0.2], [0.1, 0.9]], [[0.6, 0.4], [0.4, 0.6]]];
+    /// let people = Confusions::from_fn(2, 2, |expert, truth, vote| table[expert][truth][vote]);
+    /// let rule = Adaptive::of_confusions(&people, Asking { confidence: 0.8, ..Asking::default() }, None)?;
+    /// let votes = Decisions::from_triples(1, 2, [(0, 0, 1), (0, 1, 1)])?;
+    /// let beliefs = (Probabilities(Columns::repeat(&[0.4, 0.6], 1)), Weights(Columns::zeros(3, 1)));
+    /// let mut source = Recorded::new(&votes, Absent::Unavailable);
+    /// let outcome = &consult(0..1, (&beliefs.0, &beliefs.1), &rule, &mut source, None, &Stream::new(1))?[0];
+    /// // Expert 0 tells more and is asked; .87 is sure enough.
+    /// assert_eq!((outcome.asked[0].expert, outcome.labels_used), (ExpertId(0), 1));
+    /// assert!((outcome.verdict.confidence - 0.870968).abs() < 1e-6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn of_confusions(
+        confusions: &Confusions,
+        asking: Asking,
+        prices: Option<&[f64]>,
+    ) -> Result<Self, ParameterError> {
+        asking.check(confusions.classes())?;
+        if let Some(prices) = prices {
+            check_prices(prices, confusions.workers())?;
+        }
+        let tables = CaseTables::Same(Table::of(confusions));
+        let prices = prices.map(<[f64]>::to_vec);
+        Ok(Self { asking, thresholds: None, tables, dependence: None, tempering: None, prices })
+    }
+
     /// The same rule with a confidence of its own for each case: n numbers.
     ///
     /// # Errors
@@ -187,7 +222,18 @@ impl Adaptive<'_> {
     }
 
     fn most_telling(&self, state: &Consulted<'_>, view: &View) -> Option<Candidate> {
-        self.best_of(state, |expert, room| self.information(state, view, expert, room) / self.weighed_price(expert))
+        // Where most are there, all of them at once cost less than one by one.
+        let table = self.tables.ready(state.case.index());
+        match table.filter(|table| 2 * state.available.len() >= table.experts()) {
+            Some(table) => {
+                let gains = table.entropy_gains(&view.belief);
+                let told = |expert: ExpertId| gains[expert.index()] * self.share(expert, view);
+                self.best_of(state, |expert, _| told(expert) / self.weighed_price(expert))
+            }
+            None => self.best_of(state, |expert, room| {
+                self.information(state, view, expert, room) / self.weighed_price(expert)
+            }),
+        }
     }
 
     /// The largest saving for the price; where nobody alone would change the decision, who tells most.
@@ -263,8 +309,12 @@ impl Adaptive<'_> {
         (before - after).max(0.0) * self.share(expert, view)
     }
 
-    /// The same by one vote and the best second one after it, divided by two: what each of the two saves.
+    /// The same by one vote and the best second one after it, divided by two: what each of the two saves. Whoever tells
+    /// nothing saves nothing: the second one could be asked alone.
     fn saving_by_two(&self, state: &Consulted<'_>, view: &View, expert: ExpertId, room: &mut Room) -> f64 {
+        if self.information(state, view, expert, room) <= NOTHING {
+            return 0.0;
+        }
         0.5 * self.value_of_two(state, view, expert, 0.0, room)
     }
 
@@ -294,9 +344,13 @@ impl Adaptive<'_> {
         saved - price * self.price_of(first)
     }
 
+    /// Whether one vote, or that and the best second one, is expected to save its price.
     fn is_worth_its_price(&self, state: &Consulted<'_>, view: &View, expert: ExpertId) -> bool {
         let mut room = Room::default();
-        self.asking.price.is_finite() && self.value_of_two(state, view, expert, self.asking.price, &mut room) > 0.0
+        let price = self.asking.price;
+        price.is_finite()
+            && (self.saving(state, view, expert, &mut room) > price * self.price_of(expert)
+                || self.value_of_two(state, view, expert, price, &mut room) > 0.0)
     }
 
     /// Those to ask in one go: the best one, then whoever tells most beyond the votes still to come, and so on.

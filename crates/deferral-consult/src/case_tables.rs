@@ -53,6 +53,15 @@ impl CaseTables {
         }
     }
 
+    /// The table of `case`, where it is ready for all experts at once.
+    pub(crate) fn ready(&self, case: usize) -> Option<&Table> {
+        match self {
+            Self::Same(table) => Some(table),
+            Self::ByGroup { tables, of_case } => Some(&tables[of_case[case] as usize]),
+            Self::Mixed { .. } | Self::ByRegion { .. } => None,
+        }
+    }
+
     /// What a vote of `expert` says on `case`.
     pub(crate) fn judge<'a>(&'a self, case: usize, expert: ExpertId, room: &'a mut Room) -> Judge<'a> {
         match self {

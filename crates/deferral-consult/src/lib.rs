@@ -21,6 +21,7 @@ mod costs;
 mod dependence;
 mod flow;
 mod learner;
+mod log;
 mod paths;
 mod policy;
 mod regions;

@@ -137,7 +137,7 @@ proptest! {
         let row = |task: &String| RouteRow {
             task: task.clone(), route, experts: experts.clone(), weights: weights.clone(),
             probabilities: vec![0.25, 0.75], label: label.clone(), reason: "sure, \"very\"".into(), policy: String::new(),
-            propensities: weights.clone(),
+            propensities: weights.clone(), confidence: weights.first().copied(),
         };
         let rows: Vec<RouteRow> = tasks.iter().map(row).collect();
         let folder = tempfile::tempdir().unwrap();
@@ -161,6 +161,7 @@ fn a_route_in_json_lines() {
         reason: "weights".into(),
         policy: "ab12".into(),
         propensities: vec![1.0, 0.25],
+        confidence: Some(0.875),
     };
     let written = |format| {
         let mut out = Vec::new();
@@ -170,7 +171,8 @@ fn a_route_in_json_lines() {
     assert_eq!(
         written(Format::Jsonl),
         "{\"task\":\"7\",\"route\":\"committee\",\"experts\":[\"ann\",\"b;b\"],\"weights\":[0.5,1.0],\
-         \"probabilities\":[0.1,0.9],\"label\":\"1\",\"reason\":\"weights\",\"policy\":\"ab12\",\"propensities\":[1.0,0.25]}\n"
+         \"probabilities\":[0.1,0.9],\"label\":\"1\",\"reason\":\"weights\",\"policy\":\"ab12\",\"propensities\":[1.0,0.25],\
+         \"confidence\":0.875}\n"
     );
     assert_eq!(serde_json::from_str::<RouteRow>(&written(Format::Jsonl)).unwrap(), row);
     assert_eq!(

@@ -439,6 +439,8 @@ mod tests {
     fn record(method: usize, fold: usize, groups: usize, experts: usize) -> Record {
         let decided = (0..20).map(|case| Decided {
             case: (20 * fold + case) as u32,
+            group: None,
+            cost: 0.0,
             truth: Label(0),
             label: Label(u16::from(case % (method + 3) == 0)),
             confidence: 0.5 + case as f64 / 40.0,
