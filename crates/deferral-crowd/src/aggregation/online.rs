@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deferral_core::{
-    AggregateError, Aggregator, Ballots, CaseId, Columns, Confusions, Consensus, Context, Event, ExpertId, Label,
-    ParameterError, Probabilities, Trace, Workers, argmax,
+    AggregateError, Aggregator, Ballots, CaseId, Columns, Confusions, Consensus, Context, Criterion, ExpertId,
+    FitStatus, Label, ParameterError, Probabilities, Trace, Workers, most_probable,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,8 @@ use super::ledger::{Cast, Ledger, move_by};
 /// a cost that does not grow with the votes there were.
 ///
 /// As an [`Aggregator`] it reads the ballots once, task by task and within a task worker by worker, known truths first;
-/// further passes go over the tasks again ([`RunningConsensus::revisit`]). The result depends on that order. With
+/// further passes go over the tasks again ([`RunningConsensus::revisit`]). The result depends on that order. Its trace
+/// has one value a pass ([`Criterion::Running`]). With
 /// [`OnlineDawidSkene::start`] the votes are pushed as they arrive. What a vote does stands at [`RunningConsensus`].
 ///
 /// The method is ours: Bayes' rule for the task and incremental EM (Neal and Hinton 1998) with Dirichlet priors for the
@@ -95,14 +96,18 @@ impl Aggregator for OnlineDawidSkene {
                 running.tell(CaseId::at(task), label);
             }
         }
-        let mut log_likelihood: f64 =
-            ballots.decisions().iter().map(|(task, vote)| running.hear(task, vote.expert, vote.label)).sum();
-        ctx.report(&Event::Step { step: 1, of: self.passes, loss: -log_likelihood })?;
-        for pass in 1..self.passes {
-            log_likelihood = (0..ballots.n()).map(|task| running.revisit(CaseId::at(task))).sum();
-            ctx.report(&Event::Step { step: pass + 1, of: self.passes, loss: -log_likelihood })?;
+        let mut trace = Trace::new(Criterion::Running);
+        for pass in 0..self.passes {
+            let log_likelihood = if pass == 0 {
+                ballots.decisions().iter().map(|(task, vote)| running.hear(task, vote.expert, vote.label)).sum()
+            } else {
+                (0..ballots.n()).map(|task| running.revisit(CaseId::at(task))).sum()
+            };
+            // All passes that were asked for are made, whatever they gain.
+            trace.push(log_likelihood, self.passes, 0.0, 0.0, ctx)?;
         }
-        Ok(running.consensus(ballots.n(), ballots.m()))
+        trace.status = FitStatus::StepLimit;
+        Ok(Consensus { trace, ..running.consensus(ballots.n(), ballots.m()) })
     }
 }
 
@@ -200,7 +205,7 @@ impl RunningConsensus {
 
     /// The most probable label of a task, the lowest on ties.
     pub fn label(&self, task: CaseId) -> Label {
-        Label::at(argmax(&self.belief(task)))
+        Label::at(most_probable(&self.belief(task)))
     }
 
     /// The probability that a worker is right on a task of which nothing is known. O(K).
