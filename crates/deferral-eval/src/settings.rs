@@ -51,6 +51,7 @@ const CROWD_KEYS: &[&str] = &[
     "pool-strength",
     "group-strength",
     "folds",
+    "divisions",
     "rounds",
     "passes",
     "gold",
