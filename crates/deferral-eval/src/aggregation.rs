@@ -87,7 +87,8 @@ mod tests {
         let truth = |task: u32| Label((task % 2) as u16);
         let cases = Cases::new(Names::numbered("t", 30), Features::none(30)).unwrap();
         let cases = cases.with_labels((0..30).map(|task| Some(truth(task))).collect()).unwrap();
-        let vote = |task: u32, worker: u32| if (task + worker) % 4 == 0 { 1 - truth(task).0 } else { truth(task).0 };
+        let vote =
+            |task: u32, worker: u32| if (task + worker).is_multiple_of(4) { 1 - truth(task).0 } else { truth(task).0 };
         let votes = (0..30).flat_map(|task| (0..3).map(move |worker| (task, worker, vote(task, worker))));
         let votes = Decisions::from_triples(30, 3, votes).unwrap();
         let data = Dataset::new(cases, votes, Names::numbered("", 2), Names::numbered("w", 3)).unwrap();
