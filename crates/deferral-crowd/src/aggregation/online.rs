@@ -23,7 +23,8 @@ use super::ledger::{Cast, Ledger, move_by};
 /// workers. All classes are equally probable before a task's votes, and strangers err on all alike: with few votes a
 /// task nobody can tell frequent classes from workers who favour them, and a model that tried would outvote single votes
 /// by what it took to be frequent. On the posts that [`OneCoin`](crate::OneCoin) speaks of, one pass is .908 accurate, a
-/// second one .920, as Dawid-Skene; with one vote a post both are as accurate as majority. O(votes x K (1 + revise)) for the first pass, O(votes x K) for each other, O((votes + n)
+/// second one .920, as Dawid-Skene; with one vote a post both are as accurate as majority. This form was chosen
+/// among a dozen on the same posts, so read these figures as optimistic. O(votes x K (1 + revise)) for the first pass, O(votes x K) for each other, O((votes + n)
 /// K + m K^2) memory; looking up a task or a worker costs a logarithm.
 ///
 /// ```
