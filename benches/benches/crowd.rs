@@ -1,14 +1,16 @@
 //! Aggregation in labels per second: all aggregators on a table of the size of the MTurk posts, and Dawid-Skene at
-//! three sizes, which should take time in proportion to the labels.
+//! three sizes, which should take time in proportion to the labels. Everything runs on one thread.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use deferral_core::{Aggregator, Ballots, Consensus, Context, Decisions, Silent, Stream};
+use deferral_core::{
+    Aggregator, Ballots, Cases, Columns, Consensus, Context, Decisions, Features, GroupAttribute, Names, Silent, Stream,
+};
 use deferral_crowd::{
-    DawidSkene, FastDawidSkene, Glad, HierarchicalDawidSkene, Mace, Majority, OneCoin, OnlineDawidSkene, Wawa,
-    ZeroBasedSkill,
+    DawidSkene, FastDawidSkene, Glad, GroupedDawidSkene, HierarchicalDawidSkene, LearningFromCrowds, Mace, Majority,
+    OneCoin, OnlineDawidSkene, Wawa, ZeroBasedSkill,
 };
 use rand::RngExt;
 
@@ -30,17 +32,34 @@ fn crowd(tasks: usize, workers: usize, classes: u16, each: usize) -> Decisions {
     Decisions::from_triples(tasks, workers, votes).expect("nobody votes twice")
 }
 
-fn aggregate(method: &dyn Aggregator, votes: &Decisions, classes: usize) -> Consensus {
+/// What there is to see of tasks: a hundred features that say nothing, and two groups.
+fn tasks(n: usize) -> Cases {
+    let mut random = Stream::new(2).random();
+    let features = Columns::from_values(100, (0..100 * n).map(|_| random.random_range(-0.1..0.1)).collect());
+    let group = GroupAttribute::from_values("group", (0..n).map(|task| if task % 2 == 0 { "a" } else { "b" }));
+    let features = Features::dense(features).expect("numbers are finite");
+    let cases = Cases::new(Names::numbered("t", n), features).expect("there is a name for each");
+    cases.with_group(group).expect("there is a group for each")
+}
+
+/// On one thread, so that labels per second are those of one core.
+fn alone<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread can be had");
+    pool.install(run)
+}
+
+fn aggregate(method: &dyn Aggregator, ballots: &Ballots<'_>) -> Consensus {
     let mut silent = Silent;
     let mut ctx = Context::new(Stream::new(1), &mut silent);
-    let ballots = Ballots::new(votes, classes).expect("there are votes");
-    method.aggregate(&ballots, &mut ctx).expect("votes can be aggregated")
+    method.aggregate(ballots, &mut ctx).expect("votes can be aggregated")
 }
 
 /// 1,471 tasks, 170 workers, two classes, 11,768 labels.
 fn all(c: &mut Criterion) {
     let votes = crowd(1471, 170, 2, 8);
-    let methods: [(&str, Box<dyn Aggregator>); 10] = [
+    let tasks = tasks(1471);
+    let ballots = Ballots::new(&votes, 2).and_then(|ballots| ballots.with_cases(&tasks)).expect("there are votes");
+    let methods: [(&str, Box<dyn Aggregator>); 12] = [
         ("majority", Box::new(Majority::default())),
         ("wawa", Box::new(Wawa::default())),
         ("zero-based-skill", Box::new(ZeroBasedSkill::default())),
@@ -49,13 +68,16 @@ fn all(c: &mut Criterion) {
         ("glad", Box::new(Glad::default())),
         ("mace", Box::new(Mace::default())),
         ("hierarchical", Box::new(HierarchicalDawidSkene::default())),
+        ("grouped", Box::new(GroupedDawidSkene::by("group"))),
+        ("learning-from-crowds", Box::new(LearningFromCrowds::default())),
         ("fast-dawid-skene", Box::new(FastDawidSkene::default())),
         ("online-dawid-skene", Box::new(OnlineDawidSkene::default())),
     ];
     let mut group = c.benchmark_group("aggregate 1471x170x2");
     group.throughput(Throughput::Elements(votes.len() as u64)).sample_size(20);
     for (name, method) in methods {
-        group.bench_function(name, |b| b.iter(|| black_box(aggregate(method.as_ref(), &votes, 2))));
+        let method = method.as_ref();
+        group.bench_function(name, |b| alone(|| b.iter(|| black_box(aggregate(method, &ballots)))));
     }
     group.finish();
 }
@@ -67,8 +89,9 @@ fn sizes(c: &mut Criterion) {
     for tasks in [10_000, 100_000, 1_000_000] {
         let votes = crowd(tasks, 2400, 3, 6);
         group.throughput(Throughput::Elements(votes.len() as u64));
+        let ballots = Ballots::new(&votes, 3).expect("there are votes");
         let id = BenchmarkId::from_parameter(votes.len());
-        group.bench_function(id, |b| b.iter(|| black_box(aggregate(&DawidSkene::default(), &votes, 3))));
+        group.bench_function(id, |b| alone(|| b.iter(|| black_box(aggregate(&DawidSkene::default(), &ballots)))));
     }
     group.finish();
 }

@@ -12,6 +12,7 @@ fn a_table_of_votes_is_all_that_is_needed() {
     let written = desk.ok("aggregate labels.csv --out consensus.csv --workers-out workers.csv");
     assert!(written.starts_with("hierarchical: ") && written.contains("converged after"), "{written}");
     assert!(written.ends_with("written: consensus.csv\nwritten: workers.csv\n"), "{written}");
+    assert!(written.contains("\nlabels.csv: ") && written.contains(" rows read, "), "{written}");
     let labels = desk.text("consensus.csv");
     let mut rows = csv::Reader::from_reader(labels.as_bytes());
     let header: Vec<String> = rows.headers().unwrap().iter().map(str::to_owned).collect();
@@ -90,12 +91,44 @@ fn mistakes_are_named_and_nothing_is_written() {
 }
 
 #[test]
+fn what_is_dropped_is_said() {
+    let desk = Desk::new();
+    desk.write("votes.csv", "task,worker,label\nt1,ann,yes\nt1,,no\nt2,bob,\nt2,ann,1\nt2,cyd,\n");
+    let run = desk.run("aggregate votes.csv --method majority");
+    let note = "votes.csv: 5 rows read, 2 kept, 1 dropped without a worker, 2 dropped without a label";
+    assert!(run.code == Some(0) && run.err.contains(note), "{}", run.err);
+    let read = &desk.json("aggregate votes.csv --json")["read"]["decisions"];
+    assert_eq!((&read["rows"], &read["kept"]), (&5.into(), &2.into()));
+    let dropped = serde_json::json!([{"reason": "no-worker", "rows": 1}, {"reason": "no-label", "rows": 2}]);
+    assert_eq!(read["dropped"], dropped);
+    // A table of tasks is spoken of too.
+    desk.write("tasks.csv", "task,label\nt1,yes\nt2,1\nt3,1\n");
+    let text = desk.ok("aggregate votes.csv --cases tasks.csv --method majority --out c.csv");
+    assert!(text.contains("tasks.csv: 3 rows read, 3 kept") && text.contains("1 cases without decisions"), "{text}");
+    desk.write("semicolons.csv", "task;worker;label\nt1;ann;yes\n");
+    desk.refuses("aggregate semicolons.csv", &["semicolons.csv", "cells are separated by commas in .csv"]);
+}
+
+#[test]
+fn every_method_that_iterates_shows_its_trace() {
+    let desk = Desk::with_posts(60);
+    for (method, criterion) in
+        [("online-dawid-skene:passes=3", "running log-likelihood"), ("zero-based-skill", "weighted agreement")]
+    {
+        let found = desk.json(&format!("aggregate labels.csv --method {method} --trace --json"));
+        assert_eq!(found["criterion"], criterion, "{method}");
+        assert!(found["trace"].as_array().unwrap().len() > 1, "{method}: {}", found["trace"]);
+    }
+}
+
+#[test]
 fn small_tables_are_tables() {
     let desk = Desk::new();
     desk.write("one.csv", "task,worker,label\nt1,ann,yes\n");
     for method in ["majority", "dawid-skene", "glad", "mace", "hierarchical", "online-dawid-skene"] {
         let run = desk.run(&format!("aggregate one.csv --method {method}"));
         assert_eq!((run.code, run.out.lines().nth(1)), (Some(0), Some("t1,yes,1,1,1")), "{method}: {}", run.err);
+        assert!(run.err.contains(": 1 vote of 1 worker on 1 task"), "{}", run.err);
     }
     // A worker with a single vote, and everybody of one mind.
     desk.write("same.csv", table("task,worker,label", 6, |i| format!("t{},w{},no", i / 3, i % 3)));

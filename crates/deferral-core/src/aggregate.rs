@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cases::{Cases, CasesError};
-use crate::columns::{Probabilities, argmax};
+use crate::columns::{Probabilities, most_probable};
 use crate::confusions::Confusions;
 use crate::context::{Cancelled, Context, Event, FitStatus};
 use crate::decisions::Decisions;
@@ -229,7 +229,8 @@ pub enum Workers {
 }
 
 impl Consensus {
-    /// The consensus whose labels are the most probable classes, the lowest on ties.
+    /// The consensus whose labels are the most probable classes, the lowest on ties, rounding apart
+    /// ([`most_probable`]).
     pub fn new(
         probabilities: Probabilities,
         prior: Vec<f64>,
@@ -237,7 +238,7 @@ impl Consensus {
         workers: Workers,
         trace: Trace,
     ) -> Self {
-        let labels = probabilities.iter().map(|column| Label::at(argmax(column))).collect();
+        let labels = probabilities.iter().map(|column| Label::at(most_probable(column))).collect();
         Self { labels, probabilities, prior, skills, workers, trace }
     }
 }
@@ -267,6 +268,19 @@ pub enum Criterion {
     Evidence,
     /// The log-likelihood of the votes under predictions of tasks that were not trained on; it need not grow.
     HeldOut,
+    /// The log-likelihood of the votes, each under what was believed when it was read: in a first pass that is how well
+    /// a vote was predicted from those before it. It need not grow.
+    Running,
+    /// The weights of the votes that agree with the labels, less half the squares of the weights of all votes: largest,
+    /// given the labels, where each weight is the share of a worker's votes that agree.
+    WeightedAgreement,
+}
+
+impl Criterion {
+    /// Whether no iteration lowers it, rounding apart.
+    pub fn never_falls(self) -> bool {
+        matches!(self, Self::LogLikelihood | Self::LogPosterior | Self::Evidence | Self::WeightedAgreement)
+    }
 }
 
 impl fmt::Display for Criterion {
@@ -277,6 +291,8 @@ impl fmt::Display for Criterion {
             Self::LogPosterior => "log-posterior",
             Self::Evidence => "evidence bound",
             Self::HeldOut => "held-out log-likelihood",
+            Self::Running => "running log-likelihood",
+            Self::WeightedAgreement => "weighted agreement",
         })
     }
 }

@@ -102,6 +102,30 @@ impl std::ops::Deref for Weights {
     }
 }
 
+/// Probabilities that differ by less are equal: the same ten thousand votes added up in another order differ by so much.
+const EQUAL: f64 = 1e-9;
+
+/// The classes whose probability (or share) is the largest but for rounding, from the lowest; none if there are none.
+///
+/// ```
+/// // A sum of 0.1 and 0.2 is a little more than 0.3.
+/// assert_eq!(deferral_core::tied(&[0.3, 0.1 + 0.2, 0.25]).collect::<Vec<_>>(), [0, 1]);
+/// ```
+pub fn tied(probabilities: &[f64]) -> impl Iterator<Item = usize> + '_ {
+    let best = probabilities.get(argmax(probabilities)).copied().unwrap_or(f64::NAN);
+    (0..probabilities.len()).filter(move |&class| probabilities[class] >= best - EQUAL)
+}
+
+/// The most probable class, the lowest of those that are [`tied`]; 0 if there are none.
+///
+/// ```
+/// assert_eq!(deferral_core::most_probable(&[0.3, 0.1 + 0.2]), 0);
+/// assert_eq!(deferral_core::most_probable(&[0.3, 0.3 + 1e-6]), 1);
+/// ```
+pub fn most_probable(probabilities: &[f64]) -> usize {
+    tied(probabilities).next().unwrap_or(0)
+}
+
 /// The position of the largest value, the lowest on ties; 0 for an empty slice. NaN never wins.
 pub fn argmax(values: &[f64]) -> usize {
     let mut best = 0;

@@ -42,7 +42,7 @@ mod view;
 pub use aggregate::{AggregateError, Aggregator, Ballots, Consensus, Criterion, Trace, Workers};
 pub use allocate::Allocator;
 pub use cases::{Cases, CasesError, GroupAttribute};
-pub use columns::{Columns, Probabilities, Weights, argmax};
+pub use columns::{Columns, Probabilities, Weights, argmax, most_probable, tied};
 pub use committee::{Committee, Seat, Selection, TieBreak, VoteRule};
 pub use confusions::Confusions;
 pub use consult::{

@@ -4,7 +4,7 @@
 use deferral_core::{
     Aggregator, Ballots, CaseWeights, Cases, Columns, Committee, Confusions, Consultation, Consulted, Context,
     Criterion, Dataset, Event, ExpertId, FitError, GroupId, Label, Learner, Next, ParameterError, Policy, PolicyError,
-    Probabilities, Verdict, Weights, Workers, argmax,
+    Probabilities, Verdict, Weights, Workers, most_probable,
 };
 use deferral_models::{ClassifierPolicy, Scaling, stable::softmax};
 use rand::Rng;
@@ -47,7 +47,10 @@ impl Learner for Trust {
         let (consensus, classifier, scaling) = match &self.aggregator {
             AnyAggregator::LearningFromCrowds(model) => {
                 let fit = model.fit(&ballots, ctx)?;
-                let classifier = ClassifierPolicy::of_logistic(data.m(), fit.classifier);
+                let classifier = match fit.classifier {
+                    Some(logistic) => ClassifierPolicy::of_logistic(data.m(), logistic),
+                    None => ClassifierPolicy::prior(data.m(), fit.consensus.prior.clone())?,
+                };
                 (fit.consensus, classifier, Some(fit.scaling))
             }
             aggregator => {
@@ -182,7 +185,7 @@ fn decide(table: &Confusions, state: &Consulted<'_>) -> Verdict {
         }
     }
     softmax(&mut belief);
-    let label = argmax(&belief);
+    let label = most_probable(&belief);
     Verdict { label: Label::at(label), confidence: belief[label] }
 }
 

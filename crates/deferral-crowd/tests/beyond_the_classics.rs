@@ -70,6 +70,16 @@ fn text_makes_up_for_missing_votes() {
 }
 
 #[test]
+fn where_there_is_one_class_there_is_nothing_to_classify() {
+    let votes = Decisions::from_triples(3, 2, [(0, 0, 0), (0, 1, 0), (1, 0, 0)]).unwrap();
+    let cases = Cases::new(Names::numbered("t", 3), Features::dense(Columns::zeros(1, 3)).unwrap()).unwrap();
+    let ballots = Ballots::new(&votes, 1).unwrap().with_cases(&cases).unwrap();
+    let mut silent = Silent;
+    let fit = LearningFromCrowds::default().fit(&ballots, &mut Context::new(Stream::new(1), &mut silent)).unwrap();
+    assert_eq!((fit.consensus.labels, fit.classifier), (vec![Label(0); 3], None));
+}
+
+#[test]
 fn features_that_say_nothing_do_little_harm() {
     let desk = Desk::new(7, 800, 40, 5, 0.0, |worker, _| if worker % 2 == 0 { 0.6 } else { 0.9 });
     let (votes, both) =
@@ -132,6 +142,8 @@ fn what_is_missing_is_named() {
     assert_eq!(message(&strength, &bare), refused);
     let groups = GroupedDawidSkene { group_strength: f64::NAN, ..GroupedDawidSkene::by("region") };
     assert!(message(&groups, &desk.ballots()).starts_with("the strength of the groups is NaN"));
+    let divisions = LearningFromCrowds { divisions: 0, ..LearningFromCrowds::default() };
+    assert_eq!(message(&divisions, &desk.ballots()), "the number of divisions is 0, but must be 1 or more");
     let rounds = LearningFromCrowds { rounds: 0, ..LearningFromCrowds::default() };
     assert_eq!(message(&rounds, &desk.ballots()), "the number of rounds is 0, but must be 1 or more");
 }

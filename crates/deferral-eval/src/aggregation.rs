@@ -39,7 +39,8 @@ pub fn tasks(
 
 /// Aggregates `votes` on the tasks of `data`. `gold` are the labels that may be believed: none, or one entry a task.
 /// With [`NamedAggregator::gold_folds`] the tasks are divided into so many folds and each is aggregated with the gold
-/// of the others; labels and probabilities are then put together from all folds, and the rest is of the last.
+/// of the others; labels and probabilities are then put together from all folds, and what is believed of workers and
+/// classes, and the trace, are those with all gold.
 ///
 /// # Errors
 /// As the aggregator; or if it wants gold and there is none.
@@ -63,7 +64,6 @@ pub fn aggregate(
     let splitter = Splitter::ShuffledFolds { k: method.gold_folds };
     let splits = splitter.split(data.cases(), None, &ctx.stream("gold folds"))?;
     let (mut labels, mut probabilities) = (vec![Label::default(); data.n()], Columns::zeros(data.k(), data.n()));
-    let mut last = None;
     for split in splits {
         let mut known = truth.to_vec();
         split.test.iter().for_each(|&task| known[task] = None);
@@ -72,8 +72,36 @@ pub fn aggregate(
             labels[task] = consensus.labels[task];
             probabilities.column_mut(task).copy_from_slice(consensus.probabilities.column(task));
         }
-        last = Some(consensus);
     }
-    let last = last.ok_or_else(|| EvalError::Nothing("there is no fold".to_owned()))?;
-    Ok(Consensus { labels, probabilities: Probabilities(probabilities), ..last })
+    let taught = method.aggregator.aggregate(&ballots.with_gold(truth)?, &mut ctx.part("aggregate"))?;
+    Ok(Consensus { labels, probabilities: Probabilities(probabilities), ..taught })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deferral_core::{Cases, Names, Silent, Stream};
+
+    #[test]
+    fn with_folds_of_gold_the_workers_are_those_with_all_gold() {
+        let truth = |task: u32| Label((task % 2) as u16);
+        let cases = Cases::new(Names::numbered("t", 30), Features::none(30)).unwrap();
+        let cases = cases.with_labels((0..30).map(|task| Some(truth(task))).collect()).unwrap();
+        let vote =
+            |task: u32, worker: u32| if (task + worker).is_multiple_of(4) { 1 - truth(task).0 } else { truth(task).0 };
+        let votes = (0..30).flat_map(|task| (0..3).map(move |worker| (task, worker, vote(task, worker))));
+        let votes = Decisions::from_triples(30, 3, votes).unwrap();
+        let data = Dataset::new(cases, votes, Names::numbered("", 2), Names::numbered("w", 3)).unwrap();
+        let found = |method: &str, gold: &[Option<Label>]| {
+            let mut silent = Silent;
+            let mut ctx = Context::new(Stream::new(1), &mut silent);
+            let method = NamedAggregator::parse(method, None).unwrap();
+            aggregate(&data, data.decisions(), &method, gold, &mut ctx).unwrap()
+        };
+        let folds = found("hierarchical:gold=3", &[]);
+        let everything = found("hierarchical", data.cases().labels());
+        assert_eq!((&folds.workers, &folds.trace), (&everything.workers, &everything.trace));
+        assert_eq!((&folds.skills, &folds.prior), (&everything.skills, &everything.prior));
+        assert_ne!(folds.probabilities, everything.probabilities);
+    }
 }

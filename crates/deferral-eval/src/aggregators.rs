@@ -94,7 +94,7 @@ pub(crate) fn keys(aggregator: &AnyAggregator) -> Vec<&'static str> {
         AnyAggregator::Mace(_) => (EM, &["variant", "restarts"]),
         AnyAggregator::Hierarchical(_) => (EM, &["pool-strength"]),
         AnyAggregator::Grouped(_) => (EM, &["pool-strength", "group-strength"]),
-        AnyAggregator::LearningFromCrowds(_) => (EM, &["pool-strength", "strength", "folds", "rounds"]),
+        AnyAggregator::LearningFromCrowds(_) => (EM, &["pool-strength", "strength", "folds", "divisions", "rounds"]),
         AnyAggregator::Online(_) => (&[], &["passes", "pool-strength"]),
     };
     em.iter().chain(own).copied().collect()
@@ -161,6 +161,7 @@ fn set_own(aggregator: &mut AnyAggregator, setting: Setting<'_>) -> Result<(), M
         ("group-strength", AnyAggregator::Grouped(model)) => model.group_strength = setting.number()?,
         ("strength", AnyAggregator::LearningFromCrowds(model)) => model.classifier.strength = setting.number()?,
         ("folds", AnyAggregator::LearningFromCrowds(model)) => model.folds = setting.count()?,
+        ("divisions", AnyAggregator::LearningFromCrowds(model)) => model.divisions = setting.count()?,
         ("rounds", AnyAggregator::LearningFromCrowds(model)) => model.rounds = setting.count()?,
         ("passes", AnyAggregator::Online(model)) => model.passes = setting.count()?,
         _ => {}

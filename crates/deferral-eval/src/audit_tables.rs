@@ -88,10 +88,10 @@ pub fn audit_roster(audit: &Audit, crowd: &CrowdAudit, shown: usize) -> Table {
 
 /// Who may be spamming, and why: the `shown` with most decisions.
 pub fn suspect_table(crowd: &CrowdAudit, shown: usize) -> Table {
-    let header = ["suspected", "decisions", "why"].map(str::to_owned).to_vec();
+    let header = ["suspected", "decisions", "accuracy", "why"].map(str::to_owned).to_vec();
     let row = |suspect: &crate::crowd_audit::Suspect| {
         let reasons: Vec<String> = suspect.reasons.iter().map(ToString::to_string).collect();
-        vec![suspect.expert.clone(), suspect.votes.to_string(), reasons.join("; ")]
+        vec![suspect.expert.clone(), suspect.votes.to_string(), format!("{:.4}", suspect.accuracy), reasons.join("; ")]
     };
     Table { header, rows: crowd.suspects.iter().take(shown).map(row).collect() }
 }

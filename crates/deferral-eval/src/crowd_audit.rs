@@ -3,7 +3,7 @@
 use deferral_core::{Aggregator, Ballots, Consensus, Context, Decisions, Label, Silent, Stream};
 use deferral_crowd::{DawidSkene, Glad, HierarchicalDawidSkene, Mace, OneCoin};
 use deferral_data::Records;
-use deferral_metrics::{Correctness, Measured};
+use deferral_metrics::{Correctness, ExpertAccuracy, Measured, expert_accuracies};
 use serde::Serialize;
 
 use crate::error::EvalError;
@@ -34,6 +34,8 @@ pub struct Suspect {
     pub expert: String,
     /// Votes.
     pub votes: usize,
+    /// How often they are right, where the truth is known. Suspicion does not look at it.
+    pub accuracy: Measured,
     /// Why.
     pub reasons: Vec<Suspicion>,
 }
@@ -76,7 +78,7 @@ pub fn crowd_audit(records: &Records, seed: u64) -> Result<CrowdAudit, EvalError
     models.push(check(records, "hierarchical", &hierarchical)?);
     let gold = records.labels.iter().any(Option::is_some);
     Ok(CrowdAudit {
-        suspects: suspects(records, &hierarchical, &mace.spam_rate),
+        suspects: suspects(records, &hierarchical, &mace.spam_rate)?,
         vote_agreement: majority_agreement(decisions, &hierarchical.labels).1,
         skills: hierarchical.skills,
         spam_rates: mace.spam_rate,
@@ -102,21 +104,25 @@ pub(crate) fn voted(decisions: &Decisions, labels: &[Label]) -> Vec<Option<Label
     labels.iter().enumerate().map(|(case, label)| known(case).then_some(*label)).collect()
 }
 
-fn suspects(records: &Records, consensus: &Consensus, spam_rates: &[f64]) -> Vec<Suspect> {
+fn suspects(records: &Records, consensus: &Consensus, spam_rates: &[f64]) -> Result<Vec<Suspect>, EvalError> {
     let name = |label: Label| records.label_names.show(label.index()).to_owned();
     let found = suspicions(&records.decisions, &name, consensus, spam_rates);
+    let graded = expert_accuracies(&records.decisions, &records.labels, None)?;
+    let suspect = |((worker, reasons), graded): ((usize, Vec<Suspicion>), ExpertAccuracy)| Suspect {
+        expert: records.experts.show(worker).to_owned(),
+        votes: graded.answered,
+        accuracy: graded.overall,
+        reasons,
+    };
     let mut suspects: Vec<Suspect> = found
         .into_iter()
         .enumerate()
-        .filter(|(_, reasons)| !reasons.is_empty())
-        .map(|(worker, reasons)| Suspect {
-            expert: records.experts.show(worker).to_owned(),
-            votes: records.decisions.of_expert(deferral_core::ExpertId::at(worker)).len(),
-            reasons,
-        })
+        .zip(graded)
+        .filter(|((_, reasons), _)| !reasons.is_empty())
+        .map(suspect)
         .collect();
     suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.votes));
-    suspects
+    Ok(suspects)
 }
 
 impl CrowdAudit {

@@ -53,6 +53,7 @@ const CROWD_KEYS: &[&str] = &[
     "pool-strength",
     "group-strength",
     "folds",
+    "divisions",
     "rounds",
     "passes",
     "gold",

@@ -7,8 +7,10 @@ use deferral_metrics::majority;
 const SPAM: f64 = 0.8;
 /// Votes below which nothing is said about a worker.
 const VOTES_AT_LEAST: usize = 10;
-/// Standard errors by which agreement must exceed chance.
+/// Standard errors by which agreement must exceed chance, of which one in forty guessers has so much by luck.
 const CLEARLY: f64 = 1.96;
+/// Standard errors by which agreement must fall short of what is usual: one in ten honest workers does by bad luck.
+const SHORT: f64 = 1.28;
 /// Probability below which so many equal answers are no accident.
 const IMPROBABLE: f64 = 0.01;
 
@@ -19,12 +21,15 @@ pub enum Suspicion {
     /// MACE believes that more than four of five of their votes do not depend on the truth: with two classes they are
     /// right on less than .6 of them, half of that by chance.
     SpamRate(f64),
-    /// They agree with the majority of the others hardly more often than their answers would by chance.
+    /// They agree with the majority of the others no more often than their answers might by chance, and clearly less
+    /// often than the answers of usual workers do who have given as many.
     ChanceAgreement {
         /// How often they agree, on tasks that others answered.
         agreement: f64,
         /// How often they would if their answers had nothing to do with the tasks.
         chance: f64,
+        /// How often they would if they knew as much beyond chance as people do in the mean (kappa).
+        usual: f64,
     },
     /// They always give the same answer, and honest answers would differ.
     ConstantAnswer {
@@ -37,8 +42,8 @@ impl std::fmt::Display for Suspicion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::SpamRate(rate) => write!(f, "spam rate {rate:.2}"),
-            Self::ChanceAgreement { agreement, chance } => {
-                write!(f, "agrees with the others {agreement:.2} of the time, by chance {chance:.2}")
+            Self::ChanceAgreement { agreement, chance, usual } => {
+                write!(f, "agrees with the others {agreement:.2} of the time, by chance {chance:.2}, usual {usual:.2}")
             }
             Self::ConstantAnswer { label } => write!(f, "always answers {label}"),
         }
@@ -54,6 +59,10 @@ pub(crate) fn suspicions(
     spam_rate: &[f64],
 ) -> Vec<Vec<Suspicion>> {
     let counts = vote_counts(decisions, consensus.prior.len());
+    let agreements: Vec<Agreement> = (0..decisions.experts())
+        .map(|worker| Agreement::of(decisions.of_expert(ExpertId::at(worker)).iter(), &counts))
+        .collect();
+    let kappa = mean_kappa(&agreements);
     let of_worker = |worker: usize| {
         let row = decisions.of_expert(ExpertId::at(worker));
         let mut reasons = Vec::new();
@@ -63,7 +72,7 @@ pub(crate) fn suspicions(
         if let Some(&rate) = spam_rate.get(worker).filter(|rate| **rate > SPAM) {
             reasons.push(Suspicion::SpamRate(rate));
         }
-        reasons.extend(chance_agreement(row.iter(), &counts));
+        reasons.extend(agreements[worker].suspicion(kappa));
         reasons.extend(constant(row.labels, &consensus.prior, label));
         reasons
     };
@@ -82,33 +91,59 @@ fn vote_counts(decisions: &Decisions, classes: usize) -> Vec<Vec<usize>> {
     (0..decisions.cases()).map(count).collect()
 }
 
-/// Agreement with the majority of the others, a tie among them counting in part, against what the worker's and the
-/// others' shares of the classes give.
-fn chance_agreement(row: impl Iterator<Item = (CaseId, Label)>, counts: &[Vec<usize>]) -> Option<Suspicion> {
-    let classes = counts.first()?.len();
-    let (mut own, mut others) = (vec![0.0; classes], vec![0.0; classes]);
-    let (mut agreeing, mut n) = (0.0, 0.0);
-    for (task, label) in row {
-        let mut counts = counts[task.index()].clone();
-        counts[label.index()] -= 1;
-        let most = counts.iter().copied().max().filter(|most| *most > 0);
-        let Some(most) = most else { continue };
-        let winners: Vec<usize> = (0..classes).filter(|&class| counts[class] == most).collect();
-        let share = 1.0 / winners.len() as f64;
-        agreeing += if winners.contains(&label.index()) { share } else { 0.0 };
-        for &class in &winners {
-            others[class] += share;
+/// A worker's agreement with the majority of the others, a tie among them counting in part, and what the worker's and
+/// the others' shares of the classes give.
+struct Agreement {
+    /// Votes on tasks that others answered.
+    votes: f64,
+    observed: f64,
+    chance: f64,
+}
+
+impl Agreement {
+    fn of(row: impl Iterator<Item = (CaseId, Label)>, counts: &[Vec<usize>]) -> Self {
+        let classes = counts.first().map_or(0, Vec::len);
+        let (mut own, mut others) = (vec![0.0; classes], vec![0.0; classes]);
+        let (mut agreeing, mut votes) = (0.0, 0.0);
+        for (task, label) in row {
+            let mut counts = counts[task.index()].clone();
+            counts[label.index()] -= 1;
+            let most = counts.iter().copied().max().filter(|most| *most > 0);
+            let Some(most) = most else { continue };
+            let winners: Vec<usize> = (0..classes).filter(|&class| counts[class] == most).collect();
+            let share = 1.0 / winners.len() as f64;
+            agreeing += if winners.contains(&label.index()) { share } else { 0.0 };
+            for &class in &winners {
+                others[class] += share;
+            }
+            own[label.index()] += 1.0;
+            votes += 1.0;
         }
-        own[label.index()] += 1.0;
-        n += 1.0;
+        let n = f64::max(votes, 1.0);
+        let chance = own.iter().zip(&others).map(|(a, b)| a * b / (n * n)).sum();
+        Self { votes, observed: agreeing / n, chance }
     }
-    if n < VOTES_AT_LEAST as f64 {
-        return None;
+
+    /// What is suspicious where people in the mean know `kappa` of what there is to know beyond chance.
+    fn suspicion(&self, kappa: f64) -> Option<Suspicion> {
+        let &Self { votes, observed, chance } = self;
+        let usual = chance + kappa * (1.0 - chance);
+        let error = |share: f64| (share * (1.0 - share) / votes).sqrt();
+        let by_chance = observed <= chance + CLEARLY * error(chance);
+        let unusual = observed < usual - SHORT * error(usual);
+        let suspicious = votes >= VOTES_AT_LEAST as f64 && by_chance && unusual;
+        suspicious.then_some(Suspicion::ChanceAgreement { agreement: observed, chance, usual })
     }
-    let agreement = agreeing / n;
-    let chance: f64 = own.iter().zip(&others).map(|(a, b)| a * b / (n * n)).sum();
-    let error = (chance * (1.0 - chance) / n).sqrt();
-    (agreement <= chance + CLEARLY * error).then_some(Suspicion::ChanceAgreement { agreement, chance })
+}
+
+/// How much of what can be had beyond chance the agreement of all votes together has; nothing is the least.
+fn mean_kappa(agreements: &[Agreement]) -> f64 {
+    let mean = |of: fn(&Agreement) -> f64| {
+        let votes: f64 = agreements.iter().map(|agreement| agreement.votes).sum();
+        agreements.iter().map(|agreement| agreement.votes * of(agreement)).sum::<f64>() / votes.max(1.0)
+    };
+    let (observed, chance) = (mean(|agreement| agreement.observed), mean(|agreement| agreement.chance));
+    if chance < 1.0 { ((observed - chance) / (1.0 - chance)).max(0.0) } else { 0.0 }
 }
 
 fn constant(labels: &[Label], shares: &[f64], name: &dyn Fn(Label) -> String) -> Option<Suspicion> {
@@ -159,13 +194,33 @@ mod tests {
         let found = suspicions(&decisions, &name, &consensus(vec![0.5, 0.5]), &spam);
         assert!(found[..3].iter().all(Vec::is_empty) && found[5].is_empty(), "{found:?}");
         let says: Vec<String> = found[3].iter().map(Suspicion::to_string).collect();
-        let expected =
-            ["spam rate 0.90", "agrees with the others 0.50 of the time, by chance 0.50", "always answers label 1"];
-        assert_eq!(says, expected);
+        assert_eq!((says.len(), says[0].as_str(), says[2].as_str()), (3, "spam rate 0.90", "always answers label 1"));
+        assert!(
+            says[1].starts_with("agrees with the others 0.50 of the time, by chance 0.50, usual 0."),
+            "{}",
+            says[1]
+        );
         assert!(matches!(found[4][..], [Suspicion::ChanceAgreement { .. }]), "{:?}", found[4]);
         // Where nearly everything is of class 1, always saying so is no sign of anything.
         let found = suspicions(&decisions, &name, &consensus(vec![0.01, 0.99]), &[]);
         assert!(!found[3].iter().any(|reason| matches!(reason, Suspicion::ConstantAnswer { .. })));
+    }
+
+    #[test]
+    fn who_agrees_as_others_do_is_not_suspected_for_saying_mostly_the_same() {
+        // Nine of ten tasks are of class 1; workers 0 to 4 know four of five tasks of class 0 and worker 5 half of
+        // them, so that chance alone has .86 of the answers of 5 right.
+        let votes = (0..60u32).flat_map(|task| {
+            let rare = task % 10 == 0;
+            let vote = move |worker: u32| if worker == 5 { task % 20 == 0 } else { (task / 10) % 5 != worker };
+            (0..6).map(move |worker| (task, worker, u16::from(!(rare && vote(worker)))))
+        });
+        let decisions = Decisions::from_triples(60, 6, votes).unwrap();
+        let found = suspicions(&decisions, &|label| label.0.to_string(), &consensus(vec![0.1, 0.9]), &[]);
+        assert!(found.iter().all(Vec::is_empty), "{found:?}");
+        let by_chance = Agreement { votes: 46.0, observed: 0.76, chance: 0.68 };
+        assert_eq!(by_chance.suspicion(0.39), None);
+        assert!(by_chance.suspicion(0.7).is_some());
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use deferral_core::{CaseId, Consensus, Context, ExpertId, Label, Stream, Workers};
-use deferral_data::{Format, LabelRow, Records, WorkerRow, write_labels, write_labels_to, write_workers};
+use deferral_core::{CaseId, Consensus, Context, ExpertId, Label, Stream, Trace, Workers};
+use deferral_data::{Format, JoinReport, LabelRow, Records, WorkerRow, write_labels, write_labels_to, write_workers};
 use deferral_eval::{NamedAggregator, aggregate, tasks};
 use serde::Serialize;
 
@@ -32,6 +32,8 @@ struct Summary {
     trace: Vec<f64>,
     labels: Vec<LabelRow>,
     workers_table: Vec<WorkerRow>,
+    /// What was read and what of it was dropped.
+    read: JoinReport,
 }
 
 pub(crate) fn run(args: &Aggregate, globals: Globals) -> Result<(), Failure> {
@@ -108,22 +110,11 @@ fn report(
             trace: if args.trace { trace.values.clone() } else { Vec::new() },
             labels,
             workers_table: workers,
+            read: records.report.clone(),
         })?);
     }
-    let mut text = format!(
-        "{}: {} votes of {} workers on {} tasks",
-        method.name,
-        records.decisions.len(),
-        records.experts.len(),
-        records.n()
-    );
-    if let Some(objective) = trace.values.last() {
-        let (iterations, status, criterion) = (trace.values.len(), trace.status, trace.criterion);
-        text.push_str(&format!("; {status} after {iterations} iterations, {criterion} {objective:.3}"));
-    }
-    if let Some(accuracy) = accuracy {
-        text.push_str(&format!("; {accuracy:.4} of the gold labels"));
-    }
+    let mut text = format!("{}: {}", method.name, summary(records, trace, accuracy));
+    text.push_str(&format!("\n{}", read(&records.report)));
     if args.trace {
         for (at, value) in trace.values.iter().enumerate() {
             text.push_str(&format!("\n{:5}  {value:.6}", at + 1));
@@ -140,6 +131,30 @@ fn report(
     let mut table = Vec::new();
     write_labels_to(&mut table, Format::of(Path::new("labels.csv"))?, &labels, &names)?;
     Ok(render::print(&String::from_utf8_lossy(&table))?)
+}
+
+/// What was aggregated and how it went, in one line.
+fn summary(records: &Records, trace: &Trace, accuracy: Option<f64>) -> String {
+    let (votes, workers) = (counted(records.decisions.len(), "vote"), counted(records.experts.len(), "worker"));
+    let mut text = format!("{votes} of {workers} on {}", counted(records.n(), "task"));
+    if let Some(objective) = trace.values.last() {
+        let (iterations, status, criterion) = (counted(trace.values.len(), "iteration"), trace.status, trace.criterion);
+        text.push_str(&format!("; {status} after {iterations}, {criterion} {objective:.3}"));
+    }
+    if let Some(accuracy) = accuracy {
+        text.push_str(&format!("; {accuracy:.4} of the gold labels"));
+    }
+    text
+}
+
+/// What was read and what of it was dropped; votes alone come with no table of tasks to speak of.
+fn read(report: &JoinReport) -> String {
+    if report.cases.rows == 0 { report.decisions.to_string() } else { report.to_string() }
+}
+
+/// `1 vote`, `2 votes`.
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn label_rows(records: &Records, consensus: &Consensus) -> Vec<LabelRow> {

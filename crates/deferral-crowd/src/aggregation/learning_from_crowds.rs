@@ -1,14 +1,15 @@
 //! Learning from crowds: votes and features together, the classifier trained inside EM.
 
 use deferral_core::{
-    AggregateError, Aggregator, Ballots, CaseId, CaseWeights, Columns, Consensus, Context, Criterion, Features,
-    FitError, FitStatus, ParameterError, SparseFeatures, Splitter, Trace,
+    AggregateError, Aggregator, Ballots, CaseId, Columns, Consensus, Context, Criterion, FitStatus, ParameterError,
+    Trace,
 };
-use deferral_models::{FittedLogistic, Logistic, Scaling, classifier::sparse_of};
+use deferral_models::{FittedLogistic, Logistic, Scaling};
 use serde::{Deserialize, Serialize};
 
-use super::em::{FLOOR, is_known, vote_shares};
+use super::em::vote_shares;
 use super::hierarchical::{HierarchicalDawidSkene, consensus_of};
+use super::out_of_fold::OutOfFold;
 use super::shrunk::{Estimate, TaskPrior};
 
 /// What is believed of a task before its votes comes from a classifier of its features, which is trained on what the
@@ -18,13 +19,17 @@ use super::shrunk::{Estimate, TaskPrior};
 /// Rounds of two steps: the classifier is fitted to what is believed of the tasks, then EM estimates workers and labels
 /// with its predictions as the prior of each task. A classifier judges the tasks that it was trained on too kindly, and
 /// EM would believe it ever more; so predictions are out of fold, from [`folds`](Self::folds) classifiers each trained
-/// on the rest, and scaled ([`Scaling`]): to the gold labels if there are any, else to what is believed. It starts from
-/// the shares of the votes, each task with half a vote spread over all classes, so that a single vote is not believed
-/// blindly.
+/// on the rest, and scaled ([`Scaling`]): to the gold labels if there are any, else to what is believed. What a task's
+/// fold was trained on is a matter of luck, so the tasks are divided several times and the logs of the predictions
+/// averaged ([`divisions`](Self::divisions)). A division depends on the names of the tasks and the stream, not on the
+/// order of the tasks. It starts from the shares of the votes, each task with half a vote spread over all classes, so
+/// that a single vote is not believed blindly.
 ///
 /// Within a round EM raises its objective; from one round to the next the predictions change and it may fall
-/// ([`Criterion::HeldOut`]). Gold labels of some tasks are believed and train the classifier.
-/// O(rounds x folds) fits of [`Logistic`], each from where the last one ended, and as many EMs as rounds.
+/// ([`Criterion::HeldOut`]). Gold labels of some tasks are believed and train the classifier. Where there is but one
+/// class there is nothing to classify, and the workers are estimated alone.
+/// O(rounds x divisions x folds) fits of [`Logistic`], each from where the last one ended and side by side on as many
+/// threads as there are, and as many EMs as rounds.
 ///
 /// ```
 /// use deferral_core::*;
@@ -46,6 +51,8 @@ use super::shrunk::{Estimate, TaskPrior};
 pub struct LearningFromCrowds {
     /// Folds of out-of-fold predictions, 5 by default; 0 for predictions of the tasks trained on.
     pub folds: usize,
+    /// Divisions of the tasks into folds whose predictions are averaged, 3 by default.
+    pub divisions: usize,
     /// Rounds of classifier and EM at most, 10 by default; it ends before if a round changes what is believed of a task
     /// by less than 1e-3 in the mean.
     pub rounds: usize,
@@ -63,7 +70,7 @@ const SETTLED: f64 = 1e-3;
 impl Default for LearningFromCrowds {
     fn default() -> Self {
         let (classifier, workers) = (Logistic::default(), HierarchicalDawidSkene::default());
-        Self { folds: 5, rounds: 10, classifier, workers }
+        Self { folds: 5, divisions: 3, rounds: 10, classifier, workers }
     }
 }
 
@@ -72,8 +79,9 @@ impl Default for LearningFromCrowds {
 pub struct CrowdFit {
     /// Labels, probabilities, workers.
     pub consensus: Consensus,
-    /// The classifier, trained on all tasks: what is believed of a task before anybody votes.
-    pub classifier: FittedLogistic,
+    /// The classifier, trained on all tasks: what is believed of a task before anybody votes. `None` where there is but
+    /// one class.
+    pub classifier: Option<FittedLogistic>,
     /// What makes its probabilities mean what they say, from the last out-of-fold predictions.
     pub scaling: Scaling,
 }
@@ -85,7 +93,11 @@ impl LearningFromCrowds {
     /// If there are no features, a parameter is out of range or the observer asks to stop.
     pub fn fit(&self, ballots: &Ballots<'_>, ctx: &mut Context<'_>) -> Result<CrowdFit, AggregateError> {
         ParameterError::check(self.rounds > 0, "the number of rounds", self.rounds, "1 or more")?;
-        let mut text = Text::of(ballots, self.folds, ctx)?;
+        let mut text = OutOfFold::of(ballots, self.folds, self.divisions, &ctx.stream("folds"))?;
+        if ballots.classes() == 1 {
+            let consensus = self.workers.aggregate(ballots, ctx)?;
+            return Ok(CrowdFit { consensus, classifier: None, scaling: Scaling::identity(1) });
+        }
         let mut posterior = cautious_shares(ballots);
         let (mut values, mut status) = (Vec::new(), FitStatus::StepLimit);
         let mut last = None;
@@ -105,7 +117,7 @@ impl LearningFromCrowds {
             }
         }
         let Estimate { posterior, shares, confusions, .. } = last.ok_or(AggregateError::NoVotes)?;
-        let classifier = text.train(&self.classifier, &posterior, &text.known, None, ctx)?;
+        let classifier = Some(text.on_everything(&self.classifier, &posterior, ctx)?);
         let trace = Trace { criterion: Criterion::HeldOut, values, status };
         let consensus = consensus_of(posterior, shares, &confusions[0], ballots.m(), trace);
         Ok(CrowdFit { consensus, classifier, scaling })
@@ -128,105 +140,6 @@ fn cautious_shares(ballots: &Ballots<'_>) -> Columns {
 fn mean_change(before: &Columns, after: &Columns) -> f64 {
     let change: f64 = before.values().iter().zip(after.values()).map(|(a, b)| (a - b).abs()).sum();
     change / (2 * before.n()).max(1) as f64
-}
-
-/// The features of the tasks, and the classifiers of them.
-struct Text {
-    features: SparseFeatures,
-    /// 1 for tasks of which anything is known.
-    known: Vec<f64>,
-    /// What predictions are scaled to: 1 for tasks whose truth is known, or those of `known` if there are none.
-    judges: Vec<f64>,
-    parts: Vec<Part>,
-}
-
-/// One classifier.
-struct Part {
-    /// 1 for tasks that it is trained on.
-    counts: Vec<f64>,
-    /// The tasks that it judges.
-    tasks: Vec<usize>,
-    /// Its last state, from which training goes on.
-    model: Option<FittedLogistic>,
-}
-
-impl Text {
-    fn of(ballots: &Ballots<'_>, folds: usize, ctx: &mut Context<'_>) -> Result<Self, AggregateError> {
-        let method = "learning from crowds";
-        let missing = AggregateError::NeedsCases { method, what: "the features" };
-        let cases = ballots.cases().filter(|cases| cases.dim() > 0).ok_or(missing)?;
-        let features = match cases.features() {
-            Features::Sparse(sparse) => sparse.clone(),
-            Features::Dense(columns) => sparse_of(columns),
-        };
-        let known: Vec<f64> = (0..ballots.n()).map(|task| f64::from(u8::from(is_known(ballots, task)))).collect();
-        let gold: Vec<f64> =
-            (0..ballots.n()).map(|task| f64::from(u8::from(ballots.gold_of(task).is_some()))).collect();
-        let judges = if gold.iter().any(|counts| *counts > 0.0) { gold } else { known.clone() };
-        let n = ballots.n();
-        let part = |counts: Vec<f64>, tasks: Vec<usize>| Part { counts, tasks, model: None };
-        let parts = if folds == 0 || n < 2 {
-            vec![part(known.clone(), (0..n).collect())]
-        } else {
-            let splitter = Splitter::ShuffledFolds { k: folds.clamp(2, n) };
-            let splits = splitter
-                .split(cases, None, &ctx.stream("folds"))
-                .map_err(|error| ParameterError::new("the number of folds", folds, error.to_string()))?;
-            let without = |tasks: &[usize]| {
-                let mut counts = known.clone();
-                for &task in tasks {
-                    counts[task] = 0.0;
-                }
-                counts
-            };
-            splits.into_iter().map(|split| part(without(&split.test), split.test)).collect()
-        };
-        Ok(Self { features, known, judges, parts })
-    }
-
-    fn train(
-        &self,
-        classifier: &Logistic,
-        posterior: &Columns,
-        counts: &[f64],
-        start: Option<&FittedLogistic>,
-        ctx: &mut Context<'_>,
-    ) -> Result<FittedLogistic, AggregateError> {
-        // Where a fold holds all that is known there is nothing to learn from but everything.
-        let counts = if counts.iter().any(|count| *count > 0.0) { counts } else { &self.known };
-        let weights = CaseWeights::new(counts.to_vec()).map_err(FitError::from)?;
-        let targets = deferral_core::Probabilities(posterior.clone());
-        Ok(classifier.fit_soft(&self.features, &targets, &weights, start, ctx)?)
-    }
-
-    /// Trains all classifiers on, and returns the logs of what they say, scaled, and the scaling.
-    fn log_predictions(
-        &mut self,
-        classifier: &Logistic,
-        posterior: &Columns,
-        ctx: &mut Context<'_>,
-    ) -> Result<(Columns, Scaling), AggregateError> {
-        let mut predictions = Columns::zeros(posterior.rows(), posterior.n());
-        for at in 0..self.parts.len() {
-            let part = &self.parts[at];
-            let model = self.train(classifier, posterior, &part.counts, part.model.as_ref(), ctx)?;
-            let beliefs = model.classify(&self.features.select(&part.tasks))?;
-            for (&task, belief) in part.tasks.iter().zip(beliefs.iter()) {
-                predictions.column_mut(task).copy_from_slice(belief);
-            }
-            self.parts[at].model = Some(model);
-        }
-        let weights = CaseWeights::new(self.judges.clone()).map_err(FitError::from)?;
-        let scaling = Scaling::fit(&predictions, posterior, &weights, ctx)?;
-        for task in 0..predictions.n() {
-            let column = predictions.column_mut(task);
-            scaling.apply(column);
-            for p in column {
-                *p = p.max(FLOOR).ln();
-            }
-        }
-        Ok((predictions, scaling))
-    }
 }
 
 impl Aggregator for LearningFromCrowds {

@@ -52,6 +52,13 @@ impl Counts {
         move_by(&mut self.of_truth, from, to);
     }
 
+    /// Votes for the truth, and all votes.
+    fn right_of_all(&self) -> (f64, f64) {
+        let classes = self.of_truth.len();
+        let right: f64 = self.of_vote.iter().step_by(classes + 1).map(|count| count.max(0.0)).sum();
+        (right, self.of_truth.iter().sum())
+    }
+
     /// The share of a vote under a truth, when `guess` is worth `weight` votes. Counts that were moved to and fro may
     /// end a little below zero.
     fn share(&self, truth: usize, vote: usize, guess: f64, weight: f64) -> f64 {
@@ -75,13 +82,19 @@ impl Ledger {
     }
 
     pub(super) fn probability(&self, worker: ExpertId, truth: usize, vote: usize) -> f64 {
-        let guess = match self.everybody.of_truth.len() {
+        let stranger = match self.everybody.of_truth.len() {
             1 => 1.0,
-            _ if truth == vote => self.skill,
-            classes => (1.0 - self.skill) / (classes - 1) as f64,
+            _ if truth == vote => self.pool_skill(),
+            classes => (1.0 - self.pool_skill()) / (classes - 1) as f64,
         };
-        let pool = self.everybody.share(truth, vote, guess, self.pool);
-        self.of_worker.get(&worker).map_or(pool, |own| own.share(truth, vote, pool, self.strength))
+        self.of_worker.get(&worker).map_or(stranger, |own| own.share(truth, vote, stranger, self.strength))
+    }
+
+    /// The share of all votes that are right. One number: how errors differ by class cannot be told of strangers, whose
+    /// single votes an asymmetric pool would turn round.
+    fn pool_skill(&self) -> f64 {
+        let (right, all) = self.everybody.right_of_all();
+        ((right + self.pool * self.skill) / (all + self.pool)).clamp(FLOOR, 1.0 - FLOOR)
     }
 
     /// The probability of a vote under each truth.

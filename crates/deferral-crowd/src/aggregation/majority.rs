@@ -2,7 +2,7 @@
 
 use deferral_core::{
     AggregateError, Aggregator, Ballots, CaseId, Columns, Consensus, Context, ExpertId, Label, ParameterError,
-    Probabilities, Stream, Trace, Workers, argmax,
+    Probabilities, Stream, Trace, Workers, most_probable, tied,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -109,26 +109,22 @@ pub(crate) fn weighted_shares(ballots: &Ballots<'_>, weights: &[f64], prior: &[f
     shares
 }
 
-/// Sums of the same weights in another order may differ in the last bits, so scores that differ by less are equal.
-const EQUAL: f64 = 1e-12;
-
 /// The best class of each task under a tie rule.
 pub(crate) fn pick(shares: &Columns, tie: TieRule, prior: &[f64], ties: &Stream) -> Vec<Label> {
-    let mut tied = Vec::with_capacity(shares.rows());
+    let mut best = Vec::with_capacity(shares.rows());
     let choose = |(task, column): (usize, &[f64])| {
-        let best = column[argmax(column)];
-        tied.clear();
-        tied.extend((0..column.len()).filter(|&class| column[class] >= best - EQUAL));
-        let at = match (tie, tied.len()) {
+        best.clear();
+        best.extend(tied(column));
+        let at = match (tie, best.len()) {
             (_, 0 | 1) | (TieRule::Lowest, _) => 0,
             (TieRule::Highest, n) => n - 1,
             (TieRule::Random, n) => ties.at(task).random_range(0..n),
             (TieRule::MostFrequent, _) => {
-                let most = tied.iter().map(|&class| prior[class]).fold(0.0, f64::max);
-                tied.iter().position(|&class| prior[class] >= most - EQUAL).unwrap_or(0)
+                let shares: Vec<f64> = best.iter().map(|&class| prior[class]).collect();
+                most_probable(&shares)
             }
         };
-        Label::at(tied.get(at).copied().unwrap_or(0))
+        Label::at(best.get(at).copied().unwrap_or(0))
     };
     shares.iter().enumerate().map(choose).collect()
 }

@@ -14,6 +14,7 @@ mod majority;
 mod named_class;
 mod one_coin;
 mod online;
+mod out_of_fold;
 mod shrunk;
 mod wawa;
 mod zero_based_skill;

@@ -1,6 +1,8 @@
 //! Zero-based skill: weighted majority and skills in turn.
 
-use deferral_core::{AggregateError, Aggregator, Ballots, Consensus, Context, Event, FitStatus, ParameterError, Trace};
+use deferral_core::{
+    AggregateError, Aggregator, Ballots, Consensus, Context, Criterion, ExpertId, FitStatus, ParameterError, Trace,
+};
 use serde::{Deserialize, Serialize};
 
 use super::em::{class_shares, vote_shares};
@@ -12,7 +14,8 @@ use super::majority::{TieRule, WeightedMajority, agreement, pick, weighted_share
 /// All skills start at 1/K + 1e-5. An iteration takes the weighted majority and sets
 /// `skill += rate (agreement - skill)`. No iteration is skipped unless one changed no skill at all, after which none
 /// would. The skill of a worker without votes follows the agreement of all votes. Known truths take the majority's
-/// place. O(votes + n K) an iteration.
+/// place. Labels and skills in turn raise the sum over workers of `votes skill (agreement - skill / 2)`, which is what
+/// the trace shows ([`Criterion::WeightedAgreement`]). O(votes + n K) an iteration.
 ///
 /// ```
 /// use deferral_core::{Aggregator, Ballots, Context, Decisions, Label, Silent, Stream};
@@ -63,7 +66,7 @@ impl Aggregator for ZeroBasedSkill {
         let ties = ctx.stream("ties");
         let mut skills = vec![(1.0 / ballots.classes() as f64 + HEAD_START).min(1.0); ballots.m()];
         let mut rate = self.rate;
-        let mut trace = Trace { status: FitStatus::StepLimit, ..Trace::none() };
+        let mut trace = Trace::new(Criterion::WeightedAgreement);
         for step in 1..=self.iterations {
             if step.is_multiple_of(self.halve_every) {
                 rate /= 2.0;
@@ -71,14 +74,13 @@ impl Aggregator for ZeroBasedSkill {
             let labels = pick(&weighted_shares(ballots, &skills, &prior), self.tie, &prior, &ties);
             let agreement = agreement(ballots, &labels);
             let before = skills.clone();
-            let mut loss = 0.0;
             for (skill, agreement) in skills.iter_mut().zip(&agreement) {
-                loss += (agreement - *skill).powi(2) / ballots.m() as f64;
                 *skill += rate * (agreement - *skill);
             }
-            ctx.report(&Event::Step { step, of: self.iterations, loss })?;
-            if skills == before {
-                trace.status = FitStatus::Converged;
+            // A gain of nothing is no reason to stop: skills that have not arrived yet may still turn a label.
+            trace.push(weighted_agreement(ballots, &skills, &agreement), self.iterations, 0.0, 0.0, ctx)?;
+            trace.status = if skills == before { FitStatus::Converged } else { FitStatus::StepLimit };
+            if trace.status == FitStatus::Converged {
                 break;
             }
         }
@@ -87,10 +89,19 @@ impl Aggregator for ZeroBasedSkill {
     }
 }
 
+/// What both steps raise: the labels by following the skills, the skills by following the agreement.
+fn weighted_agreement(ballots: &Ballots<'_>, skills: &[f64], agreement: &[f64]) -> f64 {
+    let of_worker = |(worker, (skill, agreement)): (usize, (&f64, &f64))| {
+        let votes = ballots.decisions().of_expert(ExpertId::at(worker)).len() as f64;
+        votes * skill * (agreement - 0.5 * skill)
+    };
+    skills.iter().zip(agreement).enumerate().map(of_worker).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deferral_core::{Decisions, History, Stream};
+    use deferral_core::{Decisions, Event, History, Stream};
 
     /// Worker 0 always agrees with the majority, worker 1 on two of three tasks, worker 2 on one.
     fn votes() -> Decisions {
@@ -115,9 +126,11 @@ mod tests {
             assert!((skill - (agreement + left * (0.50001 - agreement))).abs() < 1e-12, "{:?}", consensus.skills);
         }
         assert_eq!((history.0.len(), consensus.trace.status), (3, FitStatus::StepLimit));
-        let Event::Step { loss, .. } = history.0[0] else { panic!("no step") };
-        let squares: f64 = [1.0, 2.0 / 3.0, 1.0 / 3.0].iter().map(|agreement| (0.50001f64 - agreement).powi(2)).sum();
-        assert!((loss - squares / 3.0).abs() < 1e-12);
+        let after_one = |agreement: f64| agreement - 0.6 * (agreement - 0.50001);
+        let of_worker = |agreement: f64| 3.0 * after_one(agreement) * (agreement - 0.5 * after_one(agreement));
+        let expected: f64 = [1.0, 2.0 / 3.0, 1.0 / 3.0].map(of_worker).iter().sum();
+        assert!((consensus.trace.values[0] - expected).abs() < 1e-12);
+        assert_eq!(history.0[0], Event::Step { step: 1, of: 3, loss: -consensus.trace.values[0] });
     }
 
     #[test]

@@ -128,8 +128,8 @@ pub enum TableError {
     },
     /// No column can play a role that is needed.
     #[error(
-        "{place}: no column for the role {role}; it may be called {accepted}, present are {present}; \
-         name it with --column {role}=NAME"
+        "{place}: no column for the role {role}; it may be called {accepted}, present are {present}; {}",
+        advice(*role, present)
     )]
     MissingColumn {
         /// The file.
@@ -356,6 +356,17 @@ impl TableError {
             | Self::Cases(_)
             | Self::Dataset(_) => None,
         }
+    }
+}
+
+/// What to do where a column is missing; one name with other separators in it is a header that was not split.
+fn advice(role: Role, present: &str) -> String {
+    match [';', '\t', '|'].into_iter().find(|separator| present.contains(*separator)) {
+        Some(';' | '|') if !present.contains(',') => {
+            "cells are separated by commas in .csv and by tabs in .tsv: change the separator".to_owned()
+        }
+        Some('\t') if !present.contains(',') => "cells are separated by tabs: call the file .tsv".to_owned(),
+        _ => format!("name it with --column {role}=NAME"),
     }
 }
 

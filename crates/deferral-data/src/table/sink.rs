@@ -74,12 +74,18 @@ impl<'a> Sink<'a> {
     }
 }
 
+/// The shortest form that reads back as the same number; a tiny one without its zeros, such as `3.6e-21`.
+fn shown(number: f64) -> String {
+    const TINY: f64 = 1e-5;
+    if number != 0.0 && number.abs() < TINY { format!("{number:e}") } else { number.to_string() }
+}
+
 fn write_csv(writer: &mut csv::Writer<&mut dyn Write>, cells: &[Cell<'_>]) -> io::Result<()> {
     for cell in cells {
         match cell {
             Cell::Missing => writer.write_field("")?,
             Cell::Text(text) => writer.write_field(text)?,
-            Cell::Number(number) => writer.write_field(number.to_string())?,
+            Cell::Number(number) => writer.write_field(shown(*number))?,
             Cell::Texts(items) => writer.write_field(list::join(items))?,
             Cell::Numbers(numbers) => writer.write_field(list::join_numbers(numbers))?,
         }
