@@ -426,8 +426,10 @@ impl Consultation for Adaptive<'_> {
     fn reason(&self, state: &Consulted<'_>, next: &Next, name: &dyn Fn(ExpertId) -> String) -> String {
         let view = self.view(state);
         match next {
-            Next::Decide(verdict) if state.asked.is_empty() => format!("model {} sure", short(verdict.confidence)),
-            Next::Decide(verdict) => format!("{} sure", short(verdict.confidence)),
+            Next::Decide(verdict) => {
+                let who = if state.asked.is_empty() { "model " } else { "" };
+                format!("{who}{} sure{}", short(verdict.confidence), self.why_no_more(state, *verdict))
+            }
             Next::Ask(questions) => {
                 let names: Vec<String> = questions.iter().map(|question| name(question.expert)).collect();
                 let expected = questions.first().map(|first| self.expectation(state, &view, first.expert));
@@ -438,6 +440,17 @@ impl Consultation for Adaptive<'_> {
 }
 
 impl Adaptive<'_> {
+    /// Why nobody else is asked though the belief is not firm enough, in words.
+    fn why_no_more(&self, state: &Consulted<'_>, verdict: Verdict) -> &'static str {
+        if self.is_done(state, verdict) {
+            ""
+        } else if self.left(state).next().is_none() {
+            ", nobody left to ask"
+        } else {
+            ", nobody left is worth asking"
+        }
+    }
+
     /// What asking is expected to bring, in words.
     fn expectation(&self, state: &Consulted<'_>, view: &View, expert: ExpertId) -> String {
         let mut room = Room::default();

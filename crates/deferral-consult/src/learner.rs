@@ -1,8 +1,8 @@
 //! Learning whom to ask: the classifier, what its probabilities are worth, and the competence of everybody.
 
 use deferral_core::{
-    Ballots, CaseWeights, Columns, Context, Dataset, Decisions, DecisionsBuilder, Event, FitError, Label, Learner,
-    ParameterError, Probabilities, Stream,
+    Ballots, CaseId, CaseWeights, Columns, Context, Dataset, Decisions, DecisionsBuilder, Event, FitError, Label,
+    Learner, ParameterError, Probabilities, Stream,
 };
 use deferral_crowd::{HierarchicalDawidSkene, LearningFromCrowds};
 use deferral_models::{Calibration, Calibrator, Classifier, ClassifierPolicy};
@@ -74,9 +74,9 @@ pub struct Consult {
     /// Whether beliefs after votes are corrected by what such beliefs were worth on training cases held out; `true` by
     /// default. Needs the truth of the training cases to be gold, and some hundreds of them.
     pub temper: bool,
-    /// Share of the training votes that competence is learned from, drawn at random; 1 by default. Less is for asking
-    /// how few labels would have been enough.
-    pub labels: f64,
+    /// Which of the training votes are learned from, drawn at random; all by default. Less is for asking how few labels
+    /// would have been enough.
+    pub labels: Labels,
     /// Folds of the out-of-fold predictions; 5 by default.
     pub folds: usize,
     /// A bound on the error of the worst group that thresholds are chosen by; none by default.
@@ -94,6 +94,19 @@ pub enum Truth {
     Votes,
     /// The same with the gold labels that there are believed.
     Both,
+}
+
+/// How many of the training votes are learned from.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Labels {
+    /// All of them.
+    #[default]
+    All,
+    /// This share, each vote by a throw of its own; above 0 and at most 1.
+    Share(f64),
+    /// So many of each case, all where there are fewer; 1 or more.
+    PerCase(usize),
 }
 
 /// What the competence of an expert may depend on.
@@ -141,7 +154,7 @@ impl Default for Consult {
             shrinkage: Shrinkage::default(),
             dependence: true,
             temper: true,
-            labels: 1.0,
+            labels: Labels::All,
             folds: 5,
             bound: None,
         }
@@ -177,12 +190,10 @@ impl Consult {
         weights: &CaseWeights,
         ctx: &mut Context<'_>,
     ) -> Result<ConsultPolicy, FitError> {
-        let ok = self.labels > 0.0 && self.labels <= 1.0;
-        ParameterError::check(ok, "the share of training labels", self.labels, "above 0 and at most 1")?;
         if data.decisions().is_empty() {
             return Err(FitError::NoExperts);
         }
-        let decisions = thinned(data.decisions(), self.labels, &ctx.stream("labels"))?;
+        let decisions = self.labels.draw(data.decisions(), &ctx.stream("labels"))?;
         let Believed { classifier, calibrated, truth, predictions } = match self.truth {
             Truth::Gold => self.believe_gold(data, weights, ctx)?,
             Truth::Votes | Truth::Both => self.believe_votes(data, &decisions, weights, ctx)?,
@@ -242,7 +253,11 @@ impl Consult {
         let ballots = if self.truth == Truth::Both { ballots.with_gold(data.cases().labels())? } else { ballots };
         let (classifier, calibrator, consensus) = if data.cases().dim() > 0 {
             let fit = LearningFromCrowds::default().fit(&ballots, ctx)?;
-            let classifier = ClassifierPolicy::of_logistic(data.m(), fit.classifier);
+            let classifier = match fit.classifier {
+                Some(model) => ClassifierPolicy::of_logistic(data.m(), model),
+                // All votes name one class.
+                None => ClassifierPolicy::prior(data.m(), fit.consensus.prior.clone())?,
+            };
             (classifier, Calibrator::Scaling(fit.scaling), fit.consensus)
         } else {
             let fit = HierarchicalDawidSkene::default().fit(&ballots, ctx)?;
@@ -264,19 +279,33 @@ pub(crate) fn certain(labels: &[Label], classes: usize) -> Columns {
     truth
 }
 
-/// A random share of the votes.
-fn thinned(decisions: &Decisions, share: f64, stream: &Stream) -> Result<Decisions, FitError> {
-    if share >= 1.0 {
-        return Ok(decisions.clone());
-    }
-    let mut random = stream.random();
-    let mut builder = DecisionsBuilder::new();
-    for (case, vote) in decisions.iter() {
-        if random.random::<f64>() < share {
-            builder.push(case, vote.expert, vote.label);
+impl Labels {
+    fn draw(self, decisions: &Decisions, stream: &Stream) -> Result<Decisions, FitError> {
+        let mut builder = DecisionsBuilder::new();
+        match self {
+            Self::All => return Ok(decisions.clone()),
+            Self::Share(share) => {
+                let ok = share > 0.0 && share <= 1.0;
+                ParameterError::check(ok, "the share of training labels", share, "above 0 and at most 1")?;
+                let mut random = stream.random();
+                for (case, vote) in decisions.iter() {
+                    if random.random::<f64>() < share {
+                        builder.push(case, vote.expert, vote.label);
+                    }
+                }
+            }
+            Self::PerCase(most) => {
+                ParameterError::check(most > 0, "the number of training labels of a case", most, "1 or more")?;
+                for case in (0..decisions.cases()).map(CaseId::at) {
+                    let row = decisions.of_case(case);
+                    for at in rand::seq::index::sample(&mut stream.at(case.index()), row.len(), most.min(row.len())) {
+                        builder.push(case, row.ids[at], row.labels[at]);
+                    }
+                }
+            }
         }
+        builder.build(decisions.cases(), decisions.experts()).map_err(|error| FitError::Aggregate(error.to_string()))
     }
-    builder.build(decisions.cases(), decisions.experts()).map_err(|error| FitError::Aggregate(error.to_string()))
 }
 
 /// A classifier of the groups.

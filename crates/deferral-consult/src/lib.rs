@@ -36,6 +36,6 @@ pub use budget::{BudgetError, consult_within};
 pub use competence::{Competence, Shrinkage};
 pub use costs::{ErrorCosts, PairCosts};
 pub use dependence::Dependence;
-pub use learner::{By, Consult, FEWEST_TO_CALIBRATE, Truth};
+pub use learner::{By, Consult, FEWEST_TO_CALIBRATE, Labels, Truth};
 pub use paths::{Path, Step, paths};
 pub use policy::{ConsultPolicy, RuleError};

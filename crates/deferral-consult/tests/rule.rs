@@ -1,5 +1,8 @@
 //! What holds of the adaptive rule whoever the experts are.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetimes")]
+
 use deferral_consult::{Adaptive, Asking, Choice, ErrorCosts, consult_within};
 use deferral_core::*;
 use proptest::prelude::*;

@@ -177,7 +177,7 @@ fn a_route_in_json_lines() {
     assert_eq!(serde_json::from_str::<RouteRow>(&written(Format::Jsonl)).unwrap(), row);
     assert_eq!(
         written(Format::Csv),
-        "task,route,experts,weights,probabilities,label,reason,policy,propensities\n\
-         7,committee,\"[\"\"ann\"\",\"\"b;b\"\"]\",0.5;1,0.1;0.9,1,weights,ab12,1;0.25\n"
+        "task,route,experts,weights,probabilities,label,reason,policy,propensities,confidence\n\
+         7,committee,\"[\"\"ann\"\",\"\"b;b\"\"]\",0.5;1,0.1;0.9,1,weights,ab12,1;0.25,0.875\n"
     );
 }

@@ -300,7 +300,7 @@ fn routes_that_cannot_be_read() {
     let routes = |content: &str| refused("routes.csv", content, |path| read_routes(path, None));
     assert_eq!(
         routes("task,route\na,people\n"),
-        "routes.csv, row 2, column `route`: `people` is not a route (`model` or `committee`); correct the cell"
+        "routes.csv, row 2, column `route`: `people` is not a route (`model`, `committee` or `ask`); correct the cell"
     );
     assert_eq!(
         routes("task,route,weights\na,model,1;x\n"),

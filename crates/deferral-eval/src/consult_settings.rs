@@ -1,6 +1,6 @@
 //! The settings of `consult`: what is learned, whom to ask next and when to stop.
 
-use deferral_consult::{Asking, By, Choice, Consult, Truth, WorstGroup};
+use deferral_consult::{Asking, By, Choice, Consult, Labels, Truth, WorstGroup};
 use deferral_models::Calibration;
 
 use crate::methods::MethodError;
@@ -82,7 +82,7 @@ pub(crate) fn set(
         "group-strength" => consult.shrinkage.own = setting.number()?,
         "dependence" => consult.dependence = setting.choose(&yes_or_no)?,
         "temper" => consult.temper = setting.choose(&yes_or_no)?,
-        "labels" => consult.labels = setting.number()?,
+        "labels" => consult.labels = labels(setting)?,
         "worst-error" => {
             let (error, attribute) = (setting.number()?, attribute()?);
             consult.bound = Some(match consult.bound.take() {
@@ -93,6 +93,14 @@ pub(crate) fn set(
         _ => return set_bound(consult, &attribute()?, setting),
     }
     Ok(())
+}
+
+/// A share of the training labels, or so many of each case: `0.05`, `2/case`.
+fn labels(setting: Setting<'_>) -> Result<Labels, MethodError> {
+    match setting.value.strip_suffix("/case") {
+        Some(most) => Ok(Labels::PerCase(Setting { value: most, ..setting }.count()?)),
+        None => Ok(Labels::Share(setting.number()?)),
+    }
 }
 
 /// The settings of a bound that may stand before the bound itself.

@@ -480,11 +480,11 @@ mod tests {
     #[test]
     fn the_whole_report_is_there() {
         let page = page(&comparison(&["classifier", "majority", "joint"], &["a", "b"], &["ann", "ben", "eve"]));
-        for figure in ["groups", "budget", "coverage", "load", "weights"] {
+        for figure in ["groups", "budget", "coverage", "reliability", "load", "weights"] {
             assert!(page.contains(&format!("<figure id=\"figure-{figure}\"")), "{figure}");
         }
         // Joint and majority tell experts apart, and only they do.
-        assert_eq!(page.matches("<svg").count(), 4 + 2);
+        assert_eq!(page.matches("<svg").count(), 5 + 2);
         assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
         assert!(!page.contains("There is nothing to show"));
         for part in ["a note", "majority vote of the labels", "3 without one", "<dt>seed</dt><dd>7</dd>"] {
@@ -569,7 +569,7 @@ mod tests {
     fn whatever_is_missing_is_said() {
         let says = |comparison: &Comparison| page(comparison).matches("There is nothing to show").count();
         assert_eq!(says(&comparison(&["joint"], &[], &[])), 2, "no experts: no load, no weights");
-        assert_eq!(says(&comparison(&[], &["a"], &["ann"])), 5, "no methods");
+        assert_eq!(says(&comparison(&[], &["a"], &["ann"])), 6, "no methods");
         let mut empty = comparison(&["majority", "joint"], &["a", "nobody"], &["ann", "ben"]);
         for record in &mut empty.records {
             record.by_group[1] = Tally::default();
@@ -578,7 +578,7 @@ mod tests {
         assert!(page.contains("title=\"no case to measure it on\">–</td>"));
         assert!(!page.contains("NaN") && !page.contains("inf\""));
         empty.records.clear();
-        assert_eq!(says(&empty), 5, "no records");
+        assert_eq!(says(&empty), 6, "no records");
     }
 
     #[test]

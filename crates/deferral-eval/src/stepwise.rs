@@ -118,12 +118,6 @@ impl Model {
         let Some(rows) = available else {
             return Ok(vec![(0..self.experts().len()).map(ExpertId::at).collect(); records.n()]);
         };
-        if rows.is_empty() {
-            return Err(EvalError::Nothing(
-                "the table of who is available is empty: nobody could be asked; leave out --available for everybody"
-                    .to_owned(),
-            ));
-        }
         let mut roster = vec![Vec::new(); records.n()];
         for row in rows {
             let expert = self.experts().position(&row.worker).map(ExpertId::at).ok_or_else(|| {

@@ -27,13 +27,12 @@ pub enum Calibration {
 /// use deferral_core::{CaseWeights, Columns, Context, Silent, Stream};
 /// use deferral_models::Calibration;
 /// // A model that says .6 and is right nine times out of ten.
-/// let said = Columns::repeat(&[0.4, 0.6], 10);
-/// let mut truth = Columns::repeat(&[0.0, 1.0], 10);
-/// truth.column_mut(0).copy_from_slice(&[1.0, 0.0]);
+/// let said = Columns::repeat(&[0.4, 0.6], 200);
+/// let truth = Columns::from_values(2, (0..200).flat_map(|i| if i % 10 == 0 { [1.0, 0.0] } else { [0.0, 1.0] }).collect());
 /// let mut silent = Silent;
 /// let mut ctx = Context::new(Stream::new(1), &mut silent);
 /// for calibration in [Calibration::Temperature, Calibration::Platt, Calibration::Isotonic] {
-///     let calibrator = calibration.fit(&said, &truth, &CaseWeights::uniform(10), &mut ctx)?;
+///     let calibrator = calibration.fit(&said, &truth, &CaseWeights::uniform(200), &mut ctx)?;
 ///     let mut p = [0.4, 0.6];
 ///     calibrator.apply(&mut p);
 ///     assert!((p[1] - 0.9).abs() < 0.02, "{calibration:?} {p:?}");
