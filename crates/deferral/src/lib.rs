@@ -1,5 +1,6 @@
 #![doc = include_str!("../../../README.md")]
 
+pub use deferral_consult as consult;
 pub use deferral_core as core;
 pub use deferral_crowd as crowd;
 pub use deferral_data as data;

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use deferral::{core, crowd, data, eval, experts, losses, metrics, models};
+use deferral::{consult, core, crowd, data, eval, experts, losses, metrics, models};
 
 fn thread_safe<T: Send + Sync + Debug>() {}
 fn copyable<T: Send + Sync + Debug + Clone>() {}
@@ -31,6 +31,14 @@ fn main_types_have_the_usual_traits() {
     copyable::<crowd::HierarchicalFit>();
     copyable::<crowd::RunningConsensus>();
     thread_safe::<crowd::PosteriorVote<'static>>();
+    copyable::<consult::Consult>();
+    copyable::<consult::ConsultPolicy>();
+    copyable::<consult::Competence>();
+    copyable::<consult::Dependence>();
+    copyable::<consult::Adaptive<'static>>();
+    copyable::<consult::Assignment>();
+    thread_safe::<consult::RuleError>();
+    copyable::<eval::Frontier>();
     copyable::<core::Consensus>();
     thread_safe::<core::AggregateError>();
     thread_safe::<losses::JointObjective<'static>>();
