@@ -27,6 +27,7 @@ mod policy;
 mod regions;
 mod table;
 mod tempering;
+mod worth;
 
 pub use adaptive::Adaptive;
 pub use asking::{Asking, Choice};

@@ -32,6 +32,7 @@ mod audit_tables;
 mod comparison;
 mod consult_settings;
 mod crowd_audit;
+mod effort_curve;
 mod error;
 mod evaluation;
 mod experiment;

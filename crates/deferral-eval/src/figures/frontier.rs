@@ -5,81 +5,86 @@ use deferral_metrics::Reliability;
 use super::chart::{Axis, Chart, Dots, around, diagonal, line};
 use super::first::FirstRepetition;
 use super::{AIR, Figure, Methods, Panel, UNIT, distinct, not_shown};
-use crate::frontier::{BINS, Family, Frontier};
+use crate::frontier::{BINS, Family, Frontier, FrontierPoint};
 use crate::{Comparison, EvalError};
 
 const CURVES_AT_MOST: usize = 6;
 
 /// Accuracy, and that of the worst group, against labels per case: one line a method.
 pub(crate) fn frontier_figure(frontier: &Frontier) -> Result<Figure, EvalError> {
-    let mut panels = vec![Panel::of(curves(frontier, "frontier", "accuracy", &|point| Some(point.accuracy))?)];
+    let all = Lines { id: "frontier", about: "Accuracy", label: "accuracy", height: 330.0 };
+    let mut panels = all.draw(frontier, &|point| Some(point.accuracy))?.map(Panel::of).into_iter().collect::<Vec<_>>();
     if !frontier.groups.is_empty() {
-        let svg = curves(frontier, "frontier-worst", "accuracy on the worst group", &|point| point.worst_group)?;
-        panels.push(Panel { heading: "The group that is served worst".to_owned(), svg });
+        let worst = Lines {
+            id: "frontier-worst",
+            about: "Accuracy on the worst group",
+            label: "accuracy on the worst group",
+            height: 330.0,
+        };
+        let heading = "The group that is served worst".to_owned();
+        panels.extend(worst.draw(frontier, &|point| point.worst_group)?.map(|svg| Panel { heading, svg }));
     }
     let caption = vec![
         "Higher is better, further left is cheaper. Each dot is a method at one effort: a price of a label or a \
          confidence at which it stops asking, or a number of labels that it asks for."
             .to_owned(),
     ];
-    let title = "Accuracy against labels per case";
-    let figure = Figure { id: "figure-frontier", title, panels, caption };
-    let nothing = frontier.families.iter().all(|family| family.points.is_empty());
-    Ok(if nothing { Figure { panels: Vec::new(), ..figure }.or_say("nothing was decided") } else { figure })
+    let figure = Figure { id: "figure-frontier", title: "Accuracy against labels per case", panels, caption };
+    Ok(figure.or_say("nothing was decided"))
 }
 
-fn curves(
-    frontier: &Frontier,
-    id: &'static str,
-    label: &'static str,
-    height: &dyn Fn(&crate::frontier::FrontierPoint) -> Option<f64>,
-) -> Result<String, EvalError> {
-    let points = |family: &Family| -> Vec<(f64, f64)> {
-        family.points.iter().filter_map(|point| Some((point.labels_per_case, height(point)?))).collect()
-    };
-    let lines: Vec<Vec<(f64, f64)>> = frontier.families.iter().map(points).collect();
-    let heights: Vec<f64> = lines.iter().flatten().map(|point| point.1).collect();
-    let most = lines.iter().flatten().map(|point| point.0).fold(0.5, f64::max);
-    let plots = lines.iter().zip(&frontier.families).enumerate().flat_map(|(style, (points, family))| {
-        let dots = Dots { style, points: points.clone(), ..Dots::default() };
-        [line(style, &family.name, points), dots.draw()]
-    });
-    let chart = Chart {
-        id,
-        about: "Accuracy against human labels per case, one line a method",
-        x: Axis::new("human labels per case", (-0.02 * most, 1.04 * most)),
-        y: Axis::new(label, around(&heights, AIR, UNIT)),
-        height: 330.0,
-        mark: None,
-    };
-    chart.draw(plots.collect())
-}
-
-/// The calibration errors of a frontier's first families say most in a table; the figure shows how they move with effort.
+/// How far confidence is from the truth, against labels per case: one line a method.
 pub(crate) fn reliability_figure(frontier: &Frontier) -> Result<Figure, EvalError> {
-    let points = |family: &Family| -> Vec<(f64, f64)> {
-        let point = |p: &crate::frontier::FrontierPoint| Some((p.labels_per_case, p.calibration_error.value()?));
-        family.points.iter().filter_map(point).collect()
-    };
-    let lines: Vec<Vec<(f64, f64)>> = frontier.families.iter().map(points).collect();
-    let heights: Vec<f64> = lines.iter().flatten().map(|point| point.1).collect();
-    let most = lines.iter().flatten().map(|point| point.0).fold(0.5, f64::max);
-    let plots = lines.iter().zip(&frontier.families).enumerate().flat_map(|(style, (points, family))| {
-        let dots = Dots { style, points: points.clone(), ..Dots::default() };
-        [line(style, &family.name, points), dots.draw()]
-    });
-    let chart = Chart {
+    let lines = Lines {
         id: "calibration-error",
-        about: "Expected calibration error against human labels per case, one line a method",
-        x: Axis::new("human labels per case", (-0.02 * most, 1.04 * most)),
-        y: Axis::new("expected calibration error", around(&heights, AIR, UNIT)),
+        about: "Expected calibration error",
+        label: "expected calibration error",
         height: 290.0,
-        mark: None,
     };
-    let panels = if heights.is_empty() { Vec::new() } else { vec![Panel::of(chart.draw(plots.collect())?)] };
+    let panels = lines.draw(frontier, &|point| point.calibration_error.value())?.map(Panel::of).into_iter().collect();
     let caption = vec!["How far the confidence of a decision is from how often such decisions are right.".to_owned()];
     let figure = Figure { id: "figure-calibration-error", title: "What a confidence is worth", panels, caption };
     Ok(figure.or_say("nothing was decided"))
+}
+
+/// One line a method, against human labels per case.
+struct Lines {
+    id: &'static str,
+    about: &'static str,
+    label: &'static str,
+    height: f64,
+}
+
+impl Lines {
+    /// The drawing, if there is anything to draw.
+    fn draw(
+        &self,
+        frontier: &Frontier,
+        value: &dyn Fn(&FrontierPoint) -> Option<f64>,
+    ) -> Result<Option<String>, EvalError> {
+        let points = |family: &Family| -> Vec<(f64, f64)> {
+            family.points.iter().filter_map(|point| Some((point.labels_per_case, value(point)?))).collect()
+        };
+        let lines: Vec<Vec<(f64, f64)>> = frontier.families.iter().map(points).collect();
+        let heights: Vec<f64> = lines.iter().flatten().map(|point| point.1).collect();
+        if heights.is_empty() {
+            return Ok(None);
+        }
+        let most = lines.iter().flatten().map(|point| point.0).fold(0.5, f64::max);
+        let plots = lines.iter().zip(&frontier.families).enumerate().flat_map(|(style, (points, family))| {
+            let dots = Dots { style, points: points.clone(), ..Dots::default() };
+            [line(style, &family.name, points), dots.draw()]
+        });
+        let chart = Chart {
+            id: self.id,
+            about: self.about,
+            x: Axis::new("human labels per case", (-0.02 * most, 1.04 * most)),
+            y: Axis::new(self.label, around(&heights, AIR, UNIT)),
+            height: self.height,
+            mark: None,
+        };
+        chart.draw(plots.collect()).map(Some)
+    }
 }
 
 /// The reliability diagram of a comparison: how often decisions are right, by how sure the method was.
