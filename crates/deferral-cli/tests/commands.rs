@@ -308,7 +308,9 @@ fn the_quickstart_writes_its_report() {
     let report = desk.text("deferral-report.html");
     assert!(report.starts_with("<!doctype html>") && report.ends_with("</html>\n") && report.contains("<svg"));
     assert!(text.ends_with("report: deferral-report.html\n"), "{text}");
-    for method in ["majority", "best-expert", "classifier", "random-committee", "joint", "balanced", "joint:k=3"] {
+    for method in
+        ["majority", "best-expert", "classifier", "random-committee", "joint", "balanced", "joint:k=3", "consult"]
+    {
         assert!(text.contains(&format!("\n {method} ")), "{method}\n{text}");
         assert!(report.contains(method), "{method}");
     }
@@ -322,12 +324,14 @@ fn help(desk: &Desk, command: &str) -> String {
     desk.ok(&format!("{command} --help"))
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "quickstart",
     "fit",
     "decide",
     "evaluate",
     "compare",
+    "frontier",
+    "assign",
     "audit",
     "simulate",
     "simulate moderation",
@@ -355,6 +359,8 @@ fn the_examples_work_as_they_stand() {
     for copy in ["new.csv", "test.csv"] {
         desk.write(copy, desk.read("posts.csv"));
     }
+    desk.ok("fit --cases posts.csv --decisions labels.csv --method consult --out consult.dfr");
+    desk.write("capacity.csv", "worker,capacity\nmoderator-1,5\nmoderator-2,5\n");
     // Those that read the model after the one that writes it; the quickstart has a test of its own.
     for command in COMMANDS.into_iter().filter(|command| *command != "quickstart") {
         let text = help(&desk, command);

@@ -15,8 +15,8 @@ use crate::args::Quickstart;
 use crate::failure::Failure;
 use crate::{output, progress, render};
 
-const METHODS: [&str; 7] =
-    ["majority", "best-expert", "classifier", "random-committee", "joint", "balanced", "joint:k=3"];
+const METHODS: [&str; 8] =
+    ["majority", "best-expert", "classifier", "random-committee", "joint", "balanced", "joint:k=3", "consult"];
 /// New cases that are shown.
 const SHOWN: usize = 5;
 /// Every so many posts one is kept from the fit and decided as a new case.
@@ -61,7 +61,8 @@ pub(crate) fn run(args: &Quickstart, globals: Globals) -> Result<(), Failure> {
     let mut text = String::from("Methods on a generated moderation desk, each beside the human labels it uses:\n\n");
     text.push_str(&render::table(&comparison_table(&comparison)));
     text.push_str(&footnote(&comparison));
-    text.push_str("\nNew posts, decided by `joint:k=3` fitted to the others:\n\n");
+    let decider = METHODS[METHODS.len() - 1];
+    text.push_str(&format!("\nNew posts, decided by `{decider}` fitted to the others:\n\n"));
     for route in routes.iter().take(SHOWN) {
         text.push_str(&line(route));
     }
