@@ -1,5 +1,7 @@
 //! Cases and past decisions together.
 
+use std::sync::Arc;
+
 use crate::cases::Cases;
 use crate::decisions::Decisions;
 use crate::ids::Label;
@@ -12,6 +14,7 @@ pub struct Dataset {
     decisions: Decisions,
     labels: Names,
     experts: Names,
+    held_out: Option<Arc<Dataset>>,
 }
 
 /// Why a data set was refused.
@@ -44,6 +47,18 @@ pub enum DatasetError {
     },
 }
 
+/// Why labels do not fit a data set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RelabelError {
+    /// There are not as many as cases.
+    #[error(transparent)]
+    Cases(#[from] crate::cases::CasesError),
+    /// One has no name.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+}
+
 impl Dataset {
     /// Puts cases and decisions together. O(n + decisions).
     ///
@@ -61,8 +76,26 @@ impl Dataset {
             Some(label) if label.index() >= labels.len() => {
                 Err(DatasetError::UnnamedLabel { label, names: labels.len() })
             }
-            _ => Ok(Self { cases, decisions, labels, experts }),
+            _ => Ok(Self { cases, decisions, labels, experts, held_out: None }),
         }
+    }
+
+    /// The same data with others that are not learned from, but may be watched by a learner that stops early. They
+    /// must be of the same experts and labels.
+    ///
+    /// # Errors
+    /// [`DatasetError::Experts`] if they are of another number of experts.
+    pub fn with_held_out(mut self, held_out: Self) -> Result<Self, DatasetError> {
+        if held_out.m() != self.m() {
+            return Err(DatasetError::Experts { names: self.m(), experts: held_out.m() });
+        }
+        self.held_out = Some(Arc::new(held_out));
+        Ok(self)
+    }
+
+    /// The data to watch, if there are any.
+    pub fn held_out(&self) -> Option<&Self> {
+        self.held_out.as_deref()
     }
 
     /// The cases.
@@ -100,7 +133,7 @@ impl Dataset {
         self.labels.len()
     }
 
-    /// Cases and decisions at the given positions, in that order.
+    /// Cases and decisions at the given positions, in that order. What is held out stays.
     ///
     /// # Panics
     /// If a position repeats or lies outside.
@@ -111,7 +144,18 @@ impl Dataset {
             decisions: self.decisions.select_cases(cases),
             labels: self.labels.clone(),
             experts: self.experts.clone(),
+            held_out: self.held_out.clone(),
         }
+    }
+
+    /// The same cases with other labels: for a learner that is told something else than the truth.
+    ///
+    /// # Errors
+    /// If there are not as many labels as cases, or a label has no name.
+    pub fn with_labels(self, labels: Vec<Option<Label>>) -> Result<Self, RelabelError> {
+        let held_out = self.held_out;
+        let cases = self.cases.with_labels(labels)?;
+        Ok(Self { held_out, ..Self::new(cases, self.decisions, self.labels, self.experts)? })
     }
 
     /// The same decisions on cases with other features.

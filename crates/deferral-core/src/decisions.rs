@@ -27,10 +27,12 @@ pub struct Vote {
 /// assert_eq!(decisions.of_case(CaseId(0)).ids, [ExpertId(0), ExpertId(2)]);
 /// # Ok::<(), deferral_core::DecisionsError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decisions {
     by_case: Rows<ExpertId>,
     by_expert: Rows<CaseId>,
+    /// How sure the experts said they were, in the order of the rows by case; empty if nobody said.
+    confidences: Vec<Option<f64>>,
 }
 
 /// A row of decisions: ids and labels side by side, sorted by id.
@@ -142,7 +144,8 @@ impl<Id: Copy + Default> Rows<Id> {
 impl Decisions {
     /// No decisions on `cases` cases by `experts` experts.
     pub fn none(cases: usize, experts: usize) -> Self {
-        Self { by_case: Rows::gather(cases, std::iter::empty()), by_expert: Rows::gather(experts, std::iter::empty()) }
+        let (by_case, by_expert) = (Rows::gather(cases, std::iter::empty()), Rows::gather(experts, std::iter::empty()));
+        Self { by_case, by_expert, confidences: Vec::new() }
     }
 
     /// Decisions from (case, expert, label) positions.
@@ -166,7 +169,47 @@ impl Decisions {
         let cases = rows.starts.len() - 1;
         let by_expert = Rows::gather(experts, rows.iter().map(|(c, e, l)| (e.index(), CaseId::at(c), l)));
         let by_case = Rows::gather(cases, by_expert.iter().map(|(e, c, l)| (c.index(), ExpertId::at(e), l)));
-        Self { by_case, by_expert }
+        Self { by_case, by_expert, confidences: Vec::new() }
+    }
+
+    /// The same decisions with how sure each expert said they were of their label: a probability, or `None` where
+    /// they did not say. O(decisions).
+    ///
+    /// ```
+    /// use deferral_core::{CaseId, Decisions, ExpertId};
+    /// let decisions = Decisions::from_triples(2, 1, [(0, 0, 1), (1, 0, 0)])?;
+    /// let decisions = decisions.with_confidences(|case, _| Some(if case.0 == 0 { 0.9 } else { 0.6 }));
+    /// assert_eq!(decisions.confidence(CaseId(1), ExpertId(0)), Some(0.6));
+    /// // Label 0 with confidence .6 is a probability of .4 for label 1.
+    /// assert_eq!(decisions.probability_of_one(CaseId(1), ExpertId(0)), Some(0.4));
+    /// # Ok::<(), deferral_core::DecisionsError>(())
+    /// ```
+    #[must_use]
+    pub fn with_confidences(mut self, said: impl Fn(CaseId, ExpertId) -> Option<f64>) -> Self {
+        self.confidences = self.iter().map(|(case, vote)| said(case, vote.expert)).collect();
+        if self.confidences.iter().all(Option::is_none) {
+            self.confidences = Vec::new();
+        }
+        self
+    }
+
+    /// Whether any expert said how sure they were.
+    pub fn has_confidences(&self) -> bool {
+        !self.confidences.is_empty()
+    }
+
+    /// How sure `expert` said they were of their label for `case`, if they decided and said so. O(log of the row).
+    pub fn confidence(&self, case: CaseId, expert: ExpertId) -> Option<f64> {
+        let at = self.of_case(case).ids.binary_search(&expert).ok()?;
+        *self.confidences.get(self.by_case.starts[case.index()] + at)?
+    }
+
+    /// The probability of label 1 that `expert` gave `case`, for two classes: their confidence in their label turned
+    /// that way; 0 or 1 where they did not say how sure they were. `None` if they did not decide. O(log of the row).
+    pub fn probability_of_one(&self, case: CaseId, expert: ExpertId) -> Option<f64> {
+        let label = self.get(case, expert)?;
+        let sure = self.confidence(case, expert).unwrap_or(1.0);
+        Some(if label.0 == 0 { 1.0 - sure } else { sure })
     }
 
     /// Number of decisions.
@@ -227,15 +270,20 @@ impl Decisions {
     #[must_use]
     pub fn select_cases(&self, cases: &[usize]) -> Self {
         let mut rows = Rows { starts: vec![0], ids: Vec::new(), labels: Vec::new() };
+        let mut confidences = Vec::new();
         for &case in cases {
             assert!(case < self.cases(), "case {case} of {}", self.cases());
             let row = self.by_case.row(case);
             rows.ids.extend_from_slice(row.ids);
             rows.labels.extend_from_slice(row.labels);
             rows.starts.push(rows.ids.len());
+            if self.has_confidences() {
+                let range = self.by_case.starts[case]..self.by_case.starts[case + 1];
+                confidences.extend_from_slice(&self.confidences[range]);
+            }
         }
         let by_expert = Rows::gather(self.experts(), rows.iter().map(|(c, e, l)| (e.index(), CaseId::at(c), l)));
-        Self { by_case: rows, by_expert }
+        Self { by_case: rows, by_expert, confidences }
     }
 
     /// The decisions of `experts`, renumbered to that order. Cases stay as they are.
@@ -249,7 +297,11 @@ impl Decisions {
         }
         let kept = self.by_case.iter().filter_map(|(c, e, l)| place[e.index()].map(|new| (c, new, l)));
         let rows = Rows::gather(self.cases(), kept);
-        Self::from_rows_by_case(&rows, experts.len())
+        let selected = Self::from_rows_by_case(&rows, experts.len());
+        if !self.has_confidences() {
+            return selected;
+        }
+        selected.with_confidences(|case, new| self.confidence(case, ExpertId::at(experts[new.index()])))
     }
 }
 
@@ -343,7 +395,7 @@ impl DecisionsBuilder {
         let by_case = Rows::gather(cases, by_expert.iter().map(|(e, c, l)| (c.index(), ExpertId::at(e), l)));
         drop(by_expert);
         let by_expert = Rows::gather(experts, by_case.iter().map(|(c, e, l)| (e.index(), CaseId::at(c), l)));
-        Ok(Decisions { by_case, by_expert })
+        Ok(Decisions { by_case, by_expert, confidences: Vec::new() })
     }
 }
 

@@ -1,10 +1,11 @@
 //! Learning a policy from cases and past decisions.
 
-use crate::cases::{Cases, CasesError};
+use crate::cases::{Cases, CasesError, GroupAttribute};
 use crate::columns::{Probabilities, Weights};
 use crate::context::{Cancelled, Context};
 use crate::dataset::Dataset;
-use crate::ids::Label;
+use crate::decisions::Row;
+use crate::ids::{CaseId, ExpertId, Label};
 
 /// Learns a policy from cases and past decisions. Case weights let a fairness wrapper reweight any learner.
 pub trait Learner {
@@ -42,6 +43,43 @@ pub trait Policy: Send + Sync {
     /// # Errors
     /// As [`Policy::classify`].
     fn weigh(&self, cases: &Cases) -> Result<Weights, PolicyError>;
+
+    /// What classifier and experts together are expected to say of each case, when everybody who decided it in `data`
+    /// is heard: K x n. By default every voter adds their weight to their class, the classifier its weight to each
+    /// class in proportion to its probability, and the sum is normalised; a policy that decides in another way says so
+    /// here. O(n K + decisions).
+    ///
+    /// # Errors
+    /// As [`Policy::classify`].
+    fn together(&self, data: &Dataset) -> Result<Probabilities, PolicyError> {
+        let (mut beliefs, weights) = (self.classify(data.cases())?, self.weigh(data.cases())?);
+        for case in 0..data.n() {
+            weighted_share(
+                beliefs.0.column_mut(case),
+                weights.column(case),
+                data.decisions().of_case(CaseId::at(case)),
+            );
+        }
+        Ok(beliefs)
+    }
+}
+
+/// Turns what the classifier believes into the share of the weights that speak for each class; it stays as it is where
+/// they are all 0.
+fn weighted_share(belief: &mut [f64], weights: &[f64], votes: Row<'_, ExpertId>) {
+    let own = weights[weights.len() - 1].max(0.0);
+    let total = own + votes.ids.iter().map(|expert| weights[expert.index()].max(0.0)).sum::<f64>();
+    if total <= 0.0 {
+        return;
+    }
+    for share in belief.iter_mut() {
+        *share *= own / total;
+    }
+    for (expert, label) in votes.iter() {
+        if let Some(share) = belief.get_mut(label.index()) {
+            *share += weights[expert.index()].max(0.0) / total;
+        }
+    }
 }
 
 impl<P: Policy + ?Sized> Policy for Box<P> {
@@ -59,6 +97,9 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
     }
     fn weigh(&self, cases: &Cases) -> Result<Weights, PolicyError> {
         (**self).weigh(cases)
+    }
+    fn together(&self, data: &Dataset) -> Result<Probabilities, PolicyError> {
+        (**self).together(data)
     }
 }
 
@@ -89,6 +130,28 @@ impl CaseWeights {
             *weight /= mean;
         }
         Ok(Self(weights))
+    }
+
+    /// These weights such that every group with a case has the same say: each case counts `1 / n_(its group)`, times
+    /// the weight it had. A group without a case has no say. O(n).
+    ///
+    /// # Errors
+    /// [`FitError::Weights`] if there are not as many weights as cases.
+    ///
+    /// ```
+    /// use deferral_core::{CaseWeights, GroupAttribute};
+    /// let group = GroupAttribute::from_values("dialect", ["AAE", "other", "other", "other"]);
+    /// let weights = CaseWeights::uniform(4).balanced(&group)?;
+    /// assert!((weights.values()[0] - 3.0 * weights.values()[1]).abs() < 1e-12);
+    /// # Ok::<(), deferral_core::FitError>(())
+    /// ```
+    pub fn balanced(&self, group: &GroupAttribute) -> Result<Self, FitError> {
+        if self.n() != group.of_case.len() {
+            return Err(FitError::Weights { found: self.n(), expected: group.of_case.len() });
+        }
+        let counts = group.counts();
+        let share = |(g, w): (&crate::ids::GroupId, &f64)| w / counts[g.index()] as f64;
+        Ok(Self::new(group.of_case.iter().zip(self.values()).map(share).collect())?)
     }
 
     /// The weights, one a case.

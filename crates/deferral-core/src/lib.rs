@@ -50,7 +50,7 @@ pub use consult::{
     VoteSource, consult, consult_watched,
 };
 pub use context::{Cancelled, Context, Event, FitStatus, History, Observer, Silent};
-pub use dataset::{Dataset, DatasetError};
+pub use dataset::{Dataset, DatasetError, RelabelError};
 pub use decisions::{Decisions, DecisionsBuilder, DecisionsError, Row, Vote};
 pub use features::{FeatureError, Features, SparseFeatures};
 pub use ids::{CaseId, ExpertId, GroupId, Label};

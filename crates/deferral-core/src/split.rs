@@ -7,11 +7,13 @@ use crate::cases::{Cases, CasesError, GroupAttribute};
 use crate::learn::ParameterError;
 use crate::seed::Stream;
 
-/// Which cases are learned from and which are decided: positions, each case on exactly one side.
+/// Which cases are learned from and which are decided: positions, each case in exactly one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// Cases to learn from.
     pub train: Vec<usize>,
+    /// Cases to choose settings by; none unless the division is given with the cases.
+    pub validation: Vec<usize>,
     /// Cases to decide.
     pub test: Vec<usize>,
 }
@@ -142,7 +144,7 @@ fn divide(n: usize, test: &[usize]) -> Split {
         is_test[case] = true;
     }
     let side = |wanted: bool| (0..n).filter(|&case| is_test[case] == wanted).collect();
-    Split { train: side(false), test: side(true) }
+    Split { train: side(false), validation: Vec::new(), test: side(true) }
 }
 
 /// The cases in random order, sorted into runs of equal label and group.

@@ -200,4 +200,7 @@ impl Policy for AnyPolicy {
     fn weigh(&self, cases: &Cases) -> Result<Weights, PolicyError> {
         self.inner().weigh(cases)
     }
+    fn together(&self, data: &Dataset) -> Result<Probabilities, PolicyError> {
+        self.inner().together(data)
+    }
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use deferral_core::{
-    CaseWeights, Cases, Columns, Committee, Context, Dataset, FitError, Learner, ParameterError, Policy, PolicyError,
-    Probabilities, VoteRule, Weights,
+    CaseId, CaseWeights, Cases, Columns, Committee, Context, Dataset, FitError, Learner, ParameterError, Policy,
+    PolicyError, Probabilities, Vote, VoteRule, Weights,
 };
 use deferral_models::{
     Activation, Batches, CrossEntropy, Init, Inputs, Network, NetworkSpec, Optimiser, Precision, Scalar, Targets,
@@ -15,9 +15,8 @@ use deferral_models::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::balance::balanced;
 use crate::costs::{CostScope, ExpertCosts};
-use crate::joint_objective::{ClassifierGradient, Form, JointObjective, Link};
+use crate::joint_objective::{ClassifierGradient, Form, JointObjective, Link, system_probabilities};
 use crate::schedule::Schedule;
 
 /// The joint framework (Keswani, Lease and Kenthapadi 2021).
@@ -152,7 +151,10 @@ impl Joint {
         ctx: &mut Context<'_>,
     ) -> Result<JointPolicy, FitError> {
         self.check(data)?;
-        let balanced = self.balance.as_deref().map(|name| balanced(data, weights, name)).transpose()?;
+        let balanced = match &self.balance {
+            Some(attribute) => Some(weights.balanced(data.cases().group(attribute)?)?),
+            None => None,
+        };
         let weights = balanced.as_ref().unwrap_or(weights);
         let own = self.constant_costs(data)?;
         let costs = costs.or(own.as_ref());
@@ -328,5 +330,16 @@ impl Policy for JointPolicy {
             }
         }
         Ok(Weights(raw))
+    }
+
+    fn together(&self, data: &Dataset) -> Result<Probabilities, PolicyError> {
+        let (mut beliefs, weights) = (self.classify(data.cases())?, self.weigh(data.cases())?);
+        for case in 0..data.n() {
+            let row = data.decisions().of_case(CaseId::at(case));
+            let votes: Vec<Vote> = row.iter().map(|(expert, label)| Vote { expert, label }).collect();
+            let system = system_probabilities(self.form, weights.column(case), &votes, beliefs.column(case));
+            beliefs.0.column_mut(case).copy_from_slice(&system);
+        }
+        Ok(beliefs)
     }
 }

@@ -22,13 +22,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod balance;
 mod costs;
 mod joint;
 mod joint_objective;
 mod schedule;
 
-pub use balance::balanced;
 pub use costs::{CostScope, ExpertCosts};
 pub use joint::{Joint, JointPolicy, committee_for};
 pub use joint_objective::{ClassifierGradient, Form, JointObjective, Link, system_probabilities};

@@ -36,6 +36,8 @@ pub enum Init {
     /// Weights uniform in plus or minus `sqrt(6 / (inputs + outputs))`, biases the same with
     /// `inputs = outputs = ` their own number (Glorot and Bengio 2010, as in the released learning-to-defer code).
     Glorot,
+    /// All zero.
+    Zero,
 }
 
 /// The shape of a network. Depth 1 with one output is logistic regression, with K outputs softmax regression.
@@ -49,6 +51,9 @@ pub struct NetworkSpec {
     pub init: Init,
     /// Added to every bias of the output layer at the start.
     pub output_bias: f64,
+    /// Whether it also sees, as its last feature beyond `inputs`, what the network before it says in
+    /// [`train`](crate::train): its first output as a probability. No gradient flows back that way.
+    pub fed: bool,
 }
 
 impl NetworkSpec {
@@ -63,7 +68,21 @@ impl NetworkSpec {
     pub fn relu(inputs: usize, hidden: &[usize], outputs: usize) -> Self {
         let mut layers: Vec<_> = hidden.iter().map(|&width| (width, Activation::Relu)).collect();
         layers.push((outputs, Activation::Identity));
-        Self { inputs, layers, init: Init::FanIn, output_bias: 0.0 }
+        Self { inputs, layers, init: Init::FanIn, output_bias: 0.0, fed: false }
+    }
+
+    /// One hidden layer of sigmoid units and one output, weights begun as in the released learning-to-defer code
+    /// (Madras, Pitassi and Zemel 2018).
+    pub fn sigmoid(inputs: usize, hidden: &[usize]) -> Self {
+        let mut layers: Vec<_> = hidden.iter().map(|&width| (width, Activation::Sigmoid)).collect();
+        layers.push((1, Activation::Identity));
+        Self { inputs, layers, init: Init::Glorot, output_bias: 0.0, fed: false }
+    }
+
+    /// No network at all: `values` free parameters, the same outputs for every case, such as thresholds that are
+    /// learned together with a network.
+    pub fn free(values: usize) -> Self {
+        Self { inputs: 0, layers: vec![(values, Activation::Identity)], init: Init::Zero, output_bias: 0.0, fed: false }
     }
 }
 
@@ -78,8 +97,13 @@ struct Layer {
 }
 
 impl Layer {
+    /// Those of its own inputs, without an extra column.
     fn weights<'a, S>(&self, parameters: &'a [S]) -> &'a [S] {
-        &parameters[self.weights_at..self.biases_at]
+        &parameters[self.weights_at..self.weights_at + self.inputs * self.outputs]
+    }
+    /// The extra column of a network that is fed.
+    fn extra<'a, S>(&self, parameters: &'a [S]) -> &'a [S] {
+        &parameters[self.weights_at + self.inputs * self.outputs..self.biases_at]
     }
     fn biases<'a, S>(&self, parameters: &'a [S]) -> &'a [S] {
         &parameters[self.biases_at..self.biases_at + self.outputs]
@@ -105,6 +129,7 @@ impl Layer {
 pub struct Network<S: Scalar> {
     inputs: usize,
     outputs: usize,
+    fed: bool,
     layers: Vec<Layer>,
     parameters: Vec<S>,
 }
@@ -116,38 +141,52 @@ impl<S: Scalar> Network<S> {
     /// If there is no layer or a width is 0.
     pub fn new(spec: &NetworkSpec, random: &mut dyn Rng) -> Result<Self, ParameterError> {
         ParameterError::check(!spec.layers.is_empty(), "the number of layers", 0, "1 or more")?;
-        for &(width, _) in spec.layers.iter().chain([&(spec.inputs, Activation::Identity)]) {
+        // Only free parameters see nothing.
+        let sees = spec.inputs > 0 || spec.init == Init::Zero;
+        ParameterError::check(sees, "the width of the input", spec.inputs, "1 or more")?;
+        for &(width, _) in &spec.layers {
             ParameterError::check(width > 0, "the width of a layer", width, "1 or more")?;
         }
-        let mut network = Self { inputs: spec.inputs, outputs: 0, layers: Vec::new(), parameters: Vec::new() };
+        let mut network =
+            Self { inputs: spec.inputs, outputs: 0, fed: spec.fed, layers: Vec::new(), parameters: Vec::new() };
         let mut inputs = spec.inputs;
         for (at, &(outputs, activation)) in spec.layers.iter().enumerate() {
-            let last = at + 1 == spec.layers.len();
-            let stored = (if at == 0 { pad(inputs) } else { inputs }, if last { pad(outputs) } else { outputs });
-            network.append(activation, stored);
-            network.fill(spec, (inputs, outputs), last, random);
+            let (first, last) = (at == 0, at + 1 == spec.layers.len());
+            let extra = usize::from(first && spec.fed);
+            let rows = if first { padded_inputs(inputs) } else { inputs };
+            network.append(activation, (rows, extra, if last { pad(outputs) } else { outputs }));
+            network.fill(spec, (inputs, extra, outputs), last, random);
             inputs = outputs;
         }
         network.outputs = inputs;
         Ok(network)
     }
 
-    fn append(&mut self, activation: Activation, (inputs, outputs): (usize, usize)) {
+    fn append(&mut self, activation: Activation, (inputs, extra, outputs): (usize, usize, usize)) {
         let weights_at = self.parameters.len();
-        let biases_at = weights_at + inputs * outputs;
+        let biases_at = weights_at + (inputs + extra) * outputs;
         self.parameters.resize(biases_at + outputs, S::zero());
         self.layers.push(Layer { inputs, outputs, activation, weights_at, biases_at });
     }
 
     /// Draws the weights of the last appended layer; what is padding stays zero.
-    fn fill(&mut self, spec: &NetworkSpec, (inputs, outputs): (usize, usize), last: bool, random: &mut dyn Rng) {
+    fn fill(
+        &mut self,
+        spec: &NetworkSpec,
+        (inputs, extra, outputs): (usize, usize, usize),
+        last: bool,
+        random: &mut dyn Rng,
+    ) {
+        let fan = (inputs + extra) as f64;
         let (weight_bound, bias_bound) = match spec.init {
-            Init::FanIn => (1.0 / (inputs as f64).sqrt(), 1.0 / (inputs as f64).sqrt()),
-            Init::Glorot => ((6.0 / (inputs + outputs) as f64).sqrt(), (3.0 / outputs as f64).sqrt()),
+            Init::FanIn => (1.0 / fan.sqrt(), 1.0 / fan.sqrt()),
+            Init::Glorot => ((6.0 / (fan + outputs as f64)).sqrt(), (3.0 / outputs as f64).sqrt()),
+            Init::Zero => (0.0, 0.0),
         };
         let mut uniform = |bound: f64| S::of(bound * (2.0 * random.random::<f64>() - 1.0));
         let layer = self.layers[self.layers.len() - 1];
-        for input in 0..inputs {
+        // The extra column stands behind the padding.
+        for input in (0..inputs).chain((0..extra).map(|at| layer.inputs + at)) {
             for output in 0..outputs {
                 self.parameters[layer.weights_at + input * layer.outputs + output] = uniform(weight_bound);
             }
@@ -158,9 +197,14 @@ impl<S: Scalar> Network<S> {
         }
     }
 
-    /// Features of a case, d.
+    /// Features of a case, d; 0 for free parameters.
     pub fn inputs(&self) -> usize {
         self.inputs
+    }
+
+    /// Whether it also sees what the network before it says.
+    pub fn is_fed(&self) -> bool {
+        self.fed
     }
 
     /// Outputs for a case.
@@ -205,7 +249,13 @@ impl<S: Scalar> Network<S> {
                 column.copy_from_slice(biases);
             }
             let weights = Factor::new(layer.weights(&self.parameters), layer.outputs, layer.inputs);
-            multiply(sums, weights, Factor::new(below, layer.inputs, n), Keep::Sum);
+            if layer.inputs > 0 {
+                multiply(sums, weights, Factor::new(below, layer.inputs, n), Keep::Sum);
+            }
+            if at == 0 && self.fed {
+                let fed = Factor::new(&tape.fed[..n], 1, n);
+                multiply(sums, Factor::new(layer.extra(&self.parameters), layer.outputs, 1), fed, Keep::Sum);
+            }
             activate(layer.activation, sums);
         }
     }
@@ -225,8 +275,15 @@ impl<S: Scalar> Network<S> {
             deactivate(layer.activation, &tape.activations[at][..layer.outputs * n], delta);
             let below = if at == 0 { input } else { &tape.activations[at - 1][..layer.inputs * n] };
             let (weights_gradient, rest) = gradient[layer.weights_at..].split_at_mut(layer.inputs * layer.outputs);
+            let (extra_gradient, rest) = rest.split_at_mut(layer.biases_at - layer.weights_at - weights_gradient.len());
             let delta_factor = Factor::new(delta, layer.outputs, n);
-            multiply(weights_gradient, delta_factor, Factor::new(below, layer.inputs, n).transposed(), Keep::Nothing);
+            if layer.inputs > 0 {
+                let below = Factor::new(below, layer.inputs, n).transposed();
+                multiply(weights_gradient, delta_factor, below, Keep::Nothing);
+            }
+            if !extra_gradient.is_empty() {
+                multiply(extra_gradient, delta_factor, Factor::new(&tape.fed[..n], n, 1), Keep::Nothing);
+            }
             sum_columns(delta, &mut rest[..layer.outputs]);
             if let Some(below_delta) = below_deltas.last_mut() {
                 let weights = Factor::new(layer.weights(&self.parameters), layer.outputs, layer.inputs);
@@ -245,6 +302,8 @@ pub struct Tape<S> {
     output_rows: usize,
     activations: Vec<Vec<S>>,
     deltas: Vec<Vec<S>>,
+    /// What the network before said of each case, for a network that is fed.
+    fed: Vec<S>,
 }
 
 impl<S: Scalar> Tape<S> {
@@ -252,7 +311,26 @@ impl<S: Scalar> Tape<S> {
     pub fn new(network: &Network<S>, capacity: usize) -> Self {
         let buffers = || network.layers.iter().map(|layer| vec![S::zero(); layer.outputs * capacity]).collect();
         let output_rows = network.output_rows();
-        Self { capacity, n: 0, outputs: network.outputs, output_rows, activations: buffers(), deltas: buffers() }
+        let fed = vec![S::zero(); if network.fed { capacity } else { 0 }];
+        Self { capacity, n: 0, outputs: network.outputs, output_rows, activations: buffers(), deltas: buffers(), fed }
+    }
+
+    /// Notes what the network `before` says of the `n` cases of the next forward pass: its first output as a
+    /// probability.
+    ///
+    /// # Panics
+    /// If the network of this tape is not fed, or `before` has other cases.
+    pub fn feed(&mut self, before: &Self) {
+        let said = before.output().chunks_exact(before.output_rows);
+        assert!(
+            said.len() <= self.fed.len(),
+            "a network that is fed by {} cases has room for {}",
+            said.len(),
+            self.fed.len()
+        );
+        for (fed, outputs) in self.fed.iter_mut().zip(said) {
+            *fed = sigmoid(outputs[0]);
+        }
     }
 
     /// Outputs for a case; rows beyond them are padding.
@@ -307,6 +385,11 @@ fn activate<S: Scalar>(activation: Activation, sums: &mut [S]) {
             }
         }
     }
+}
+
+/// Rows of an input batch; free parameters have none.
+fn padded_inputs(inputs: usize) -> usize {
+    if inputs == 0 { 0 } else { pad(inputs) }
 }
 
 /// Turns the gradient with respect to a layer's outputs into that with respect to its sums.
@@ -374,9 +457,9 @@ mod tests {
     #[test]
     fn gradients_match_central_differences_for_every_activation() {
         for activation in [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
-            for init in [Init::FanIn, Init::Glorot] {
+            for (init, fed) in [(Init::FanIn, false), (Init::Glorot, false), (Init::Glorot, true)] {
                 let layers = vec![(7, activation), (3, activation), (2, activation)];
-                let spec = NetworkSpec { inputs: 3, layers, init, output_bias: 0.4 };
+                let spec = NetworkSpec { inputs: 3, layers, init, output_bias: 0.4, fed };
                 let mut network = Network::<f64>::new(&spec, &mut Stream::new(5).random()).unwrap();
                 let (n, rows) = (4, network.input_rows());
                 let mut input = vec![0.0; rows * n];
@@ -384,6 +467,7 @@ mod tests {
                     *value = ((i * 7919) % 13) as f64 / 6.0 - 1.0;
                 }
                 let mut tape = Tape::new(&network, n);
+                tape.fed.iter_mut().zip([0.1, 0.9, 0.4, 0.7]).for_each(|(to, from)| *to = from);
                 let mut gradient = vec![0.0; network.parameters.len()];
                 loss(&network, &input, n, &mut tape);
                 network.backward(&input, &mut tape, &mut gradient);
@@ -399,6 +483,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn free_parameters_are_the_same_for_every_case_and_learn_from_all() {
+        let mut network = Network::<f64>::new(&NetworkSpec::free(2), &mut Stream::new(1).random()).unwrap();
+        network.parameters_mut()[..2].copy_from_slice(&[0.5, -1.0]);
+        let mut tape = Tape::new(&network, 3);
+        let mut gradient = vec![0.0; network.parameters().len()];
+        loss(&network, &[], 3, &mut tape);
+        network.backward(&[], &mut tape, &mut gradient);
+        assert_eq!((network.inputs(), network.input_rows()), (0, 0));
+        assert_eq!(tape.case(2).0, [0.5, -1.0]);
+        assert!((gradient[0] - 0.6).abs() < 1e-12 && (gradient[1] + 3.9).abs() < 1e-12);
     }
 
     #[test]

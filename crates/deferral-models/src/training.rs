@@ -194,7 +194,7 @@ impl<S: Scalar> Desk<S> {
         let loss = evaluate(networks, input, &mut self.tapes, batch, objective, step);
         for (at, network) in networks.iter_mut().enumerate() {
             let gradient = &mut self.gradients[at];
-            network.backward(input, &mut self.tapes[at], gradient);
+            network.backward(seen_by(network, input), &mut self.tapes[at], gradient);
             self.momenta[at].step(network.parameters_mut(), gradient);
         }
         loss
@@ -210,11 +210,27 @@ pub(crate) fn evaluate<S: Scalar>(
     objective: &mut dyn Objective<S>,
     step: usize,
 ) -> f64 {
-    for (network, tape) in networks.iter().zip(tapes.iter_mut()) {
-        network.forward(input, batch.cases.len(), tape);
+    forward_all(networks, input, batch.cases.len(), tapes);
+    for tape in tapes.iter_mut() {
         tape.output_gradient().1.fill(S::zero());
     }
     objective.evaluate(&batch, tapes, step)
+}
+
+/// Runs all networks on `n` cases, each that is fed after the one before it.
+fn forward_all<S: Scalar>(networks: &[Network<S>], input: &[S], n: usize, tapes: &mut [Tape<S>]) {
+    for (at, network) in networks.iter().enumerate() {
+        let (before, rest) = tapes.split_at_mut(at);
+        if let (Some(before), true) = (before.last(), network.is_fed()) {
+            rest[0].feed(before);
+        }
+        network.forward(seen_by(network, input), n, &mut rest[0]);
+    }
+}
+
+/// What a network sees of the shared input: free parameters see nothing.
+fn seen_by<'a, S: Scalar>(network: &Network<S>, input: &'a [S]) -> &'a [S] {
+    if network.input_rows() == 0 { &[] } else { input }
 }
 
 /// The best parameters so far, as early stopping sees them.
@@ -273,24 +289,39 @@ impl<S: Scalar> Best<S> {
 /// # Panics
 /// If the features are not as many as the network's inputs.
 pub fn outputs<S: Scalar>(network: &Network<S>, features: &Columns) -> Columns {
+    outputs_of_all(std::slice::from_ref(network), features).swap_remove(0)
+}
+
+/// The same for networks that were trained together, where one may be fed by the one before it.
+///
+/// # Panics
+/// If the features are not as many as the networks' inputs.
+pub fn outputs_of_all<S: Scalar>(networks: &[Network<S>], features: &Columns) -> Vec<Columns> {
     const BLOCK: usize = 256;
-    let (inputs, rows, outputs) = (network.inputs(), network.input_rows(), network.outputs());
-    assert_eq!(features.rows(), inputs, "features of a network");
-    let mut tape = Tape::new(network, BLOCK.min(features.n()));
-    let mut input = vec![S::zero(); rows * BLOCK.min(features.n())];
-    let mut columns = Columns::zeros(outputs, features.n());
-    let blocks = columns.values_mut().chunks_mut(outputs * BLOCK);
-    for (from, to) in features.values().chunks(inputs * BLOCK).zip(blocks) {
-        let n = from.len() / inputs;
-        fill(&mut input[..rows * n], rows, from, inputs);
-        network.forward(&input[..rows * n], n, &mut tape);
-        for (to, from) in to.chunks_exact_mut(outputs).zip(tape.output().chunks_exact(network.output_rows())) {
-            for (to, from) in to.iter_mut().zip(from) {
-                *to = from.wide();
+    let block = BLOCK.min(features.n());
+    for network in networks {
+        assert!([0, features.rows()].contains(&network.inputs()), "features of a network");
+    }
+    let rows = networks.iter().map(Network::input_rows).max().unwrap_or(0);
+    let mut tapes: Vec<Tape<S>> = networks.iter().map(|network| Tape::new(network, block)).collect();
+    let mut input = vec![S::zero(); rows * block];
+    let mut results: Vec<Columns> = networks.iter().map(|n| Columns::zeros(n.outputs(), features.n())).collect();
+    for (at, from) in features.values().chunks((features.rows() * BLOCK).max(1)).enumerate() {
+        let n = from.len() / features.rows();
+        fill(&mut input[..rows * n], rows, from, features.rows());
+        forward_all(networks, &input[..rows * n], n, &mut tapes);
+        for ((network, tape), result) in networks.iter().zip(&tapes).zip(&mut results) {
+            let to = &mut result.values_mut()[network.outputs() * BLOCK * at..];
+            for (to, from) in
+                to.chunks_exact_mut(network.outputs()).zip(tape.output().chunks_exact(network.output_rows()))
+            {
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = from.wide();
+                }
             }
         }
     }
-    columns
+    results
 }
 
 /// Writes columns of `from_rows` numbers to columns of `rows`, leaving the padding as it is.
