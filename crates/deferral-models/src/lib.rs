@@ -40,6 +40,7 @@ mod scalar;
 mod scaling;
 pub mod stable;
 mod training;
+pub mod uncertain;
 
 pub use batches::Batches;
 pub use calibration::{Calibration, Calibrator};
@@ -55,3 +56,4 @@ pub use optimiser::Optimiser;
 pub use scalar::Scalar;
 pub use scaling::Scaling;
 pub use training::{EarlyStopping, Inputs, Training, Validation, outputs, outputs_of_all, train};
+pub use uncertain::Prior;

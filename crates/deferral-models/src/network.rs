@@ -3,11 +3,12 @@
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use deferral_core::ParameterError;
+use deferral_core::{ParameterError, Random};
 
 use crate::product::{Factor, Keep, multiply, pad};
 use crate::scalar::Scalar;
 use crate::stable::sigmoid;
+use crate::uncertain::{Noise, Prior};
 
 /// What a layer does to its sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,24 +89,24 @@ impl NetworkSpec {
 
 /// The place of a layer's numbers in the flat parameter vector.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Layer {
-    inputs: usize,
-    outputs: usize,
-    activation: Activation,
-    weights_at: usize,
-    biases_at: usize,
+pub(crate) struct Layer {
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    pub(crate) activation: Activation,
+    pub(crate) weights_at: usize,
+    pub(crate) biases_at: usize,
 }
 
 impl Layer {
     /// Those of its own inputs, without an extra column.
-    fn weights<'a, S>(&self, parameters: &'a [S]) -> &'a [S] {
+    pub(crate) fn weights<'a, S>(&self, parameters: &'a [S]) -> &'a [S] {
         &parameters[self.weights_at..self.weights_at + self.inputs * self.outputs]
     }
     /// The extra column of a network that is fed.
     fn extra<'a, S>(&self, parameters: &'a [S]) -> &'a [S] {
         &parameters[self.weights_at + self.inputs * self.outputs..self.biases_at]
     }
-    fn biases<'a, S>(&self, parameters: &'a [S]) -> &'a [S] {
+    pub(crate) fn biases<'a, S>(&self, parameters: &'a [S]) -> &'a [S] {
         &parameters[self.biases_at..self.biases_at + self.outputs]
     }
 }
@@ -130,8 +131,10 @@ pub struct Network<S: Scalar> {
     inputs: usize,
     outputs: usize,
     fed: bool,
-    layers: Vec<Layer>,
-    parameters: Vec<S>,
+    pub(crate) prior: Option<Prior>,
+    pub(crate) layers: Vec<Layer>,
+    /// The weights and biases; with a prior these are their means, and as many spreads follow.
+    pub(crate) parameters: Vec<S>,
 }
 
 impl<S: Scalar> Network<S> {
@@ -140,6 +143,24 @@ impl<S: Scalar> Network<S> {
     /// # Errors
     /// If there is no layer or a width is 0.
     pub fn new(spec: &NetworkSpec, random: &mut dyn Rng) -> Result<Self, ParameterError> {
+        Self::shaped(spec, None, random)
+    }
+
+    /// A network whose weights are distributions, kept near `prior`: Bayes by backprop (Blundell et al. 2015). It has
+    /// twice the parameters; every forward pass draws what the weights add up to ([`uncertain`](crate::uncertain)).
+    ///
+    /// # Errors
+    /// As [`Network::new`], and if a number of the prior is out of range or the network is fed.
+    pub fn uncertain(spec: &NetworkSpec, prior: Prior, random: &mut dyn Rng) -> Result<Self, ParameterError> {
+        prior.check()?;
+        ParameterError::check(!spec.fed, "what an uncertain network is fed by", "a network", "nothing")?;
+        let mut network = Self::shaped(spec, Some(prior), random)?;
+        let spreads = network.parameters.len();
+        network.parameters.resize(2 * spreads, S::of(prior.start));
+        Ok(network)
+    }
+
+    fn shaped(spec: &NetworkSpec, prior: Option<Prior>, random: &mut dyn Rng) -> Result<Self, ParameterError> {
         ParameterError::check(!spec.layers.is_empty(), "the number of layers", 0, "1 or more")?;
         // Only free parameters see nothing.
         let sees = spec.inputs > 0 || spec.init == Init::Zero;
@@ -148,13 +169,15 @@ impl<S: Scalar> Network<S> {
             ParameterError::check(width > 0, "the width of a layer", width, "1 or more")?;
         }
         let mut network =
-            Self { inputs: spec.inputs, outputs: 0, fed: spec.fed, layers: Vec::new(), parameters: Vec::new() };
+            Self { inputs: spec.inputs, outputs: 0, fed: spec.fed, prior, layers: Vec::new(), parameters: Vec::new() };
+        // Padding would be weights of nothing, about which a distribution is uncertain.
+        let pads = prior.is_none();
         let mut inputs = spec.inputs;
         for (at, &(outputs, activation)) in spec.layers.iter().enumerate() {
             let (first, last) = (at == 0, at + 1 == spec.layers.len());
             let extra = usize::from(first && spec.fed);
-            let rows = if first { padded_inputs(inputs) } else { inputs };
-            network.append(activation, (rows, extra, if last { pad(outputs) } else { outputs }));
+            let rows = if first && pads { padded_inputs(inputs) } else { inputs };
+            network.append(activation, (rows, extra, if last && pads { pad(outputs) } else { outputs }));
             network.fill(spec, (inputs, extra, outputs), last, random);
             inputs = outputs;
         }
@@ -240,6 +263,9 @@ impl<S: Scalar> Network<S> {
         assert_eq!(input.len(), self.input_rows() * n, "size of an input batch");
         assert!(n <= tape.capacity, "a tape for {} cases got {n}", tape.capacity);
         tape.n = n;
+        if self.prior.is_some() {
+            return self.forward_uncertain(input, n, tape);
+        }
         for (at, layer) in self.layers.iter().enumerate() {
             let (before, rest) = tape.activations.split_at_mut(at);
             let below = before.last().map_or(input, |a| &a[..layer.inputs * n]);
@@ -269,6 +295,9 @@ impl<S: Scalar> Network<S> {
     pub fn backward(&self, input: &[S], tape: &mut Tape<S>, gradient: &mut [S]) {
         let n = tape.n;
         assert_eq!(gradient.len(), self.parameters.len(), "size of a gradient");
+        if self.prior.is_some() {
+            return self.backward_uncertain(input, tape, gradient);
+        }
         for (at, layer) in self.layers.iter().enumerate().rev() {
             let (below_deltas, deltas) = tape.deltas.split_at_mut(at);
             let delta = &mut deltas[0][..layer.outputs * n];
@@ -294,16 +323,18 @@ impl<S: Scalar> Network<S> {
 }
 
 /// The intermediate results of one network on batches of up to a fixed number of cases.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Tape<S> {
     capacity: usize,
-    n: usize,
+    pub(crate) n: usize,
     outputs: usize,
     output_rows: usize,
-    activations: Vec<Vec<S>>,
-    deltas: Vec<Vec<S>>,
+    pub(crate) activations: Vec<Vec<S>>,
+    pub(crate) deltas: Vec<Vec<S>>,
     /// What the network before said of each case, for a network that is fed.
     fed: Vec<S>,
+    /// What an uncertain network drew.
+    pub(crate) noise: Option<Noise<S>>,
 }
 
 impl<S: Scalar> Tape<S> {
@@ -312,7 +343,24 @@ impl<S: Scalar> Tape<S> {
         let buffers = || network.layers.iter().map(|layer| vec![S::zero(); layer.outputs * capacity]).collect();
         let output_rows = network.output_rows();
         let fed = vec![S::zero(); if network.fed { capacity } else { 0 }];
-        Self { capacity, n: 0, outputs: network.outputs, output_rows, activations: buffers(), deltas: buffers(), fed }
+        let noise = network.prior.map(|_| Noise::new(network.layers.iter().map(|l| (l.inputs, l.outputs)), capacity));
+        Self {
+            capacity,
+            n: 0,
+            outputs: network.outputs,
+            output_rows,
+            activations: buffers(),
+            deltas: buffers(),
+            fed,
+            noise,
+        }
+    }
+
+    /// Draws the noise of an uncertain network from `random`.
+    pub(crate) fn draw_from(&mut self, random: Random) {
+        if let Some(noise) = &mut self.noise {
+            noise.random = random;
+        }
     }
 
     /// Notes what the network `before` says of the `n` cases of the next forward pass: its first output as a
@@ -361,7 +409,7 @@ impl<S: Scalar> Tape<S> {
     }
 }
 
-fn activate<S: Scalar>(activation: Activation, sums: &mut [S]) {
+pub(crate) fn activate<S: Scalar>(activation: Activation, sums: &mut [S]) {
     match activation {
         Activation::Identity => {}
         Activation::Relu => {
@@ -393,7 +441,7 @@ fn padded_inputs(inputs: usize) -> usize {
 }
 
 /// Turns the gradient with respect to a layer's outputs into that with respect to its sums.
-fn deactivate<S: Scalar>(activation: Activation, outputs: &[S], delta: &mut [S]) {
+pub(crate) fn deactivate<S: Scalar>(activation: Activation, outputs: &[S], delta: &mut [S]) {
     let pairs = delta.iter_mut().zip(outputs);
     match activation {
         Activation::Identity => {}
@@ -423,7 +471,7 @@ fn deactivate<S: Scalar>(activation: Activation, outputs: &[S], delta: &mut [S])
     }
 }
 
-fn sum_columns<S: Scalar>(columns: &[S], sums: &mut [S]) {
+pub(crate) fn sum_columns<S: Scalar>(columns: &[S], sums: &mut [S]) {
     sums.fill(S::zero());
     for column in columns.chunks_exact(sums.len()) {
         for (sum, &value) in sums.iter_mut().zip(column) {

@@ -1,6 +1,6 @@
 //! The one training loop: draw a batch, run the networks, ask the objective, take a step.
 
-use deferral_core::{CaseWeights, Columns, Context, Event, FitError, FitStatus, ParameterError};
+use deferral_core::{CaseWeights, Columns, Context, Event, FitError, FitStatus, ParameterError, Stream};
 use serde::{Deserialize, Serialize};
 
 use crate::batches::{Batches, Drawer};
@@ -124,6 +124,7 @@ pub fn train<S: Scalar>(
         return Err(FitError::Weights { found: weights.n(), expected: inputs.n() });
     }
     let mut desk = Desk::new(networks, inputs, settings);
+    draw_from(&mut desk.tapes, &ctx.stream("weights drawn"));
     let mut drawer = Drawer::new(settings.batches, inputs.n(), ctx.stream("batches").random());
     let mut best = settings.stopping.zip(validation.as_ref()).map(|(rule, v)| Best::new(rule, networks, v.inputs.n()));
     for step in 1..=settings.steps {
@@ -198,6 +199,13 @@ impl<S: Scalar> Desk<S> {
             self.momenta[at].step(network.parameters_mut(), gradient);
         }
         loss
+    }
+}
+
+/// Gives every tape noise of its own.
+fn draw_from<S: Scalar>(tapes: &mut [Tape<S>], stream: &Stream) {
+    for (at, tape) in tapes.iter_mut().enumerate() {
+        tape.draw_from(stream.at(at));
     }
 }
 
