@@ -4,5 +4,7 @@
 //! None of them needs the group of a case when it is decided, unless it says so.
 
 mod balanced;
+mod disparate_impact;
 
 pub use balanced::Balanced;
+pub use disparate_impact::{DisparateImpact, ImpactForm};

@@ -23,11 +23,13 @@
 //! ```
 
 mod costs;
+pub mod idk;
 mod joint;
 mod joint_objective;
 mod schedule;
 
 pub use costs::{CostScope, ExpertCosts};
+pub use idk::{Aim, BayesianIdk, BayesianPolicy, ExpertLoss, Idk, IdkModel, IdkPolicy, Patience, Told};
 pub use joint::{Joint, JointPolicy, committee_for};
 pub use joint_objective::{ClassifierGradient, Form, JointObjective, Link, system_probabilities};
 pub use schedule::Schedule;

@@ -217,11 +217,19 @@ impl ClassifierPolicy {
 /// # Errors
 /// [`PolicyError::Kind`] or [`PolicyError::Dimension`].
 pub fn network_outputs<S: Scalar>(network: &Network<S>, cases: &Cases) -> Result<Columns, PolicyError> {
+    Ok(outputs(network, network_inputs(network.inputs(), cases)?))
+}
+
+/// The features of cases, which must be dense and `inputs` in number.
+///
+/// # Errors
+/// [`PolicyError::Kind`] or [`PolicyError::Dimension`].
+pub fn network_inputs(inputs: usize, cases: &Cases) -> Result<&Columns, PolicyError> {
     let columns = cases.features().as_dense().ok_or(PolicyError::Kind { expected: "dense" })?;
-    if columns.rows() != network.inputs() {
-        return Err(PolicyError::Dimension { expected: network.inputs(), found: columns.rows() });
+    if columns.rows() != inputs {
+        return Err(PolicyError::Dimension { expected: inputs, found: columns.rows() });
     }
-    Ok(outputs(network, columns))
+    Ok(columns)
 }
 
 /// The distributions that a classifier network's outputs stand for.

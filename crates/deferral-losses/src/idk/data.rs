@@ -1,0 +1,128 @@
+//! What the objective is told of cases: their truth and what the decision-maker says of them.
+
+use deferral_core::{CaseId, Dataset, ExpertId, FitError, ParameterError};
+use serde::{Deserialize, Serialize};
+
+/// What an answer of the decision-maker costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExpertLoss {
+    /// The cross-entropy of the probability that they state, clipped to [1e-12, 1 - 1e-12]: the published loss.
+    CrossEntropy,
+    /// 1 for a wrong label, 0 for a right one: for decision-makers who do not say how sure they are, whose
+    /// cross-entropy would be without end where they err.
+    ZeroOne,
+}
+
+/// What training is told of the decision-maker; deciding always asks the real one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    /// What they decided.
+    #[default]
+    Recorded,
+    /// The truth, as if they were never wrong.
+    Oracle,
+}
+
+/// Probabilities in logarithms are kept this far from 0 and 1.
+const EDGE: f64 = 1e-12;
+
+/// One decision-maker's answers to the cases of a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answers {
+    /// Their probability of class 1, `None` where they did not decide.
+    pub(crate) probability: Vec<Option<f64>>,
+    /// What each answer costs, 0 where there is none.
+    pub(crate) loss: Vec<f64>,
+}
+
+impl Answers {
+    /// Nobody answers.
+    pub(crate) fn none(n: usize) -> Self {
+        Self { probability: vec![None; n], loss: vec![0.0; n] }
+    }
+
+    /// The answers of `expert` to cases with these truths (0 or 1).
+    pub(crate) fn of(data: &Dataset, expert: usize, truth: &[f64], loss: ExpertLoss, told: Told) -> Self {
+        let answer = |case: usize| data.decisions().probability_of_one(CaseId::at(case), ExpertId::at(expert));
+        let told = |case: usize| match told {
+            Told::Recorded => answer(case),
+            Told::Oracle => Some(truth[case]),
+        };
+        let probability: Vec<Option<f64>> = (0..data.n()).map(told).collect();
+        let cost = |(q, &y): (&Option<f64>, &f64)| q.map_or(0.0, |q| loss.of(y, q));
+        Self { loss: probability.iter().zip(truth).map(cost).collect(), probability }
+    }
+}
+
+impl ExpertLoss {
+    /// What the answer q costs where y (0 or 1) is true.
+    pub(crate) fn of(self, y: f64, q: f64) -> f64 {
+        match self {
+            Self::ZeroOne => f64::from((q > 0.5) != (y > 0.5)),
+            Self::CrossEntropy => {
+                let q = q.clamp(EDGE, 1.0 - EDGE);
+                -(y * q.ln() + (1.0 - y) * (1.0 - q).ln())
+            }
+        }
+    }
+
+    /// The loss that suits the decisions: cross-entropy where the decision-maker says how sure they are.
+    pub(crate) fn suiting(data: &Dataset) -> Self {
+        if data.decisions().has_confidences() { Self::CrossEntropy } else { Self::ZeroOne }
+    }
+}
+
+/// The truth of every case as 0 or 1.
+pub(crate) fn truth_of(data: &Dataset, method: &str) -> Result<Vec<f64>, FitError> {
+    if data.k() != 2 {
+        return Err(FitError::BinaryOnly {
+            method: method.to_owned(),
+            classes: data.k(),
+            instead: "mixture-of-experts or another surrogate".to_owned(),
+        });
+    }
+    Ok(data.gold()?.into_iter().map(|label| f64::from(label.0)).collect())
+}
+
+/// The one decision-maker: the expert named, or the only one there is.
+pub(crate) fn decision_maker(data: &Dataset, named: Option<usize>) -> Result<usize, FitError> {
+    let m = data.m();
+    match named {
+        Some(expert) => {
+            let expected = format!("below the {m} experts there are");
+            ParameterError::check(expert < m, "the position of the decision-maker", expert, &expected)?;
+            Ok(expert)
+        }
+        None if m == 0 => Err(FitError::NoExperts),
+        None => {
+            let expected = "named among them: this method defers to one (for several take softmax or one-vs-all)";
+            ParameterError::check(m == 1, "the decision-maker", format!("one of {m} experts"), expected)?;
+            Ok(0)
+        }
+    }
+}
+
+/// Checks that the decision-maker decided something.
+pub(crate) fn check_decided(data: &Dataset, expert: usize) -> Result<(), FitError> {
+    let name = || format!("the number of training cases that `{}` decided", data.experts().show(expert));
+    let decided = data.decisions().of_expert(ExpertId::at(expert)).len();
+    if decided == 0 {
+        return Err(ParameterError::new(name(), 0, "1 or more: nothing is known of how good they are").into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certain_answers_have_finite_losses() {
+        assert!((ExpertLoss::CrossEntropy.of(1.0, 0.3) - 1.203_973).abs() < 1e-6);
+        assert!((ExpertLoss::CrossEntropy.of(1.0, 0.0) - 27.631_021).abs() < 1e-6);
+        assert!(ExpertLoss::CrossEntropy.of(0.0, 0.0) < 1e-11);
+        assert_eq!((ExpertLoss::ZeroOne.of(1.0, 0.3), ExpertLoss::ZeroOne.of(0.0, 0.5)), (1.0, 0.0));
+    }
+}
