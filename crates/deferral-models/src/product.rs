@@ -79,24 +79,72 @@ pub fn multiply<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_,
     out.gemm(S::one(), &left.view(), &right.view(), if keep == Keep::Sum { S::one() } else { S::zero() });
 }
 
-/// The same for narrow shapes, column by column.
+/// The same for narrow shapes.
 fn multiply_plainly<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>, keep: Keep) {
-    let (rows, inner) = left.shape();
-    for (at, column) in out.chunks_exact_mut(rows.max(1)).enumerate() {
-        // What is not kept may be anything, also not a number.
-        if keep == Keep::Nothing {
-            column.fill(S::zero());
-        }
-        for i in 0..inner {
-            let scale = right.entry(i, at);
-            if left.transposed {
-                for (row, value) in column.iter_mut().enumerate() {
-                    *value += left.entry(row, i) * scale;
-                }
-            } else {
-                for (value, &entry) in column.iter_mut().zip(&left.values[i * rows..(i + 1) * rows]) {
+    // What is not kept may be anything, also not a number.
+    if keep == Keep::Nothing {
+        out.fill(S::zero());
+    }
+    if left.transposed {
+        return add_by_entry(out, left, right);
+    }
+    match left.rows {
+        1 => add_short_columns::<1, S>(out, left, right),
+        2 => add_short_columns::<2, S>(out, left, right),
+        3 => add_short_columns::<3, S>(out, left, right),
+        4 => add_short_columns::<4, S>(out, left, right),
+        5 => add_short_columns::<5, S>(out, left, right),
+        8 => add_short_columns::<8, S>(out, left, right),
+        _ => add_columns(out, left, right),
+    }
+}
+
+/// Adds a product whose left factor has columns of R entries, few enough to stay in registers. A transposed right
+/// factor is gone through as it is stored, row after row of the product's inner dimension.
+fn add_short_columns<const R: usize, S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
+    let (columns, []) = out.as_chunks_mut::<R>() else { return };
+    let (short, _) = left.values.as_chunks::<R>();
+    if right.transposed {
+        for (short, scales) in short.iter().zip(right.values.chunks_exact(right.rows)) {
+            for (column, &scale) in columns.iter_mut().zip(scales) {
+                for (value, &entry) in column.iter_mut().zip(short) {
                     *value += entry * scale;
                 }
+            }
+        }
+        return;
+    }
+    for (column, scales) in columns.iter_mut().zip(right.values.chunks_exact(right.rows.max(1))) {
+        let mut sums = *column;
+        for (short, &scale) in short.iter().zip(scales) {
+            for (sum, &entry) in sums.iter_mut().zip(short) {
+                *sum += entry * scale;
+            }
+        }
+        *column = sums;
+    }
+}
+
+/// Adds a product column by column.
+fn add_columns<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
+    let (rows, inner) = left.shape();
+    for (at, column) in out.chunks_exact_mut(rows.max(1)).enumerate() {
+        for i in 0..inner {
+            let scale = right.entry(i, at);
+            for (value, &entry) in column.iter_mut().zip(&left.values[i * rows..(i + 1) * rows]) {
+                *value += entry * scale;
+            }
+        }
+    }
+}
+
+/// Adds a product with a transposed left factor: every entry is a sum along stored columns.
+fn add_by_entry<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
+    let (rows, inner) = left.shape();
+    for (at, column) in out.chunks_exact_mut(rows.max(1)).enumerate() {
+        for (value, stored) in column.iter_mut().zip(left.values.chunks_exact(inner.max(1))) {
+            for (i, &entry) in stored.iter().enumerate() {
+                *value += entry * right.entry(i, at);
             }
         }
     }
@@ -117,7 +165,7 @@ mod tests {
     #[test]
     fn products_of_every_shape_are_what_they_say() {
         let values: Vec<f64> = (0..100).map(|v| f64::from((v * 37) % 11) - 4.0).collect();
-        for (rows, inner, columns) in [(6, 7, 8), (3, 7, 8), (8, 2, 9), (7, 6, 1), (2, 2, 2)] {
+        for (rows, inner, columns) in [(6, 7, 8), (3, 7, 8), (8, 2, 9), (7, 6, 1), (2, 2, 2), (5, 9, 4), (1, 3, 4)] {
             for (left_turned, right_turned) in [(false, false), (true, false), (false, true), (true, true)] {
                 let factor = |rows: usize, columns: usize, turned: bool| {
                     let stored = &values[..rows * columns];
