@@ -4,6 +4,7 @@ use deferral_core::{GroupId, Label, Outcome, Route};
 use deferral_metrics::Spread;
 use serde::{Deserialize, Serialize};
 
+use crate::cells::Cells;
 use crate::experiment::{Experiment, Job};
 use crate::run::Facts;
 
@@ -55,6 +56,10 @@ pub struct Record {
     pub cost: f64,
     /// Cases that nobody was asked about.
     pub alone: usize,
+    /// The test cases by what is true and by group.
+    pub cells: Cells,
+    /// The validation cases likewise, where a division with such cases was given.
+    pub validation: Option<Cells>,
     /// How often each expert answered.
     pub load: Vec<u32>,
     /// Case by case: in the first repetition, and in all of them if they were to be kept.
@@ -117,7 +122,7 @@ pub struct ExpertRecord {
 }
 
 impl Record {
-    pub(crate) fn new(method: usize, job: Job, groups: usize, experts: usize) -> Self {
+    pub(crate) fn new(method: usize, job: Job, (classes, groups): (usize, usize), experts: usize) -> Self {
         Self {
             method,
             repetition: job.repetition,
@@ -127,20 +132,25 @@ impl Record {
             labels_used: 0,
             cost: 0.0,
             alone: 0,
+            cells: Cells::new(classes, groups),
+            validation: None,
             load: vec![0; experts],
             decided: Vec::new(),
             experts: Vec::new(),
         }
     }
 
-    pub(crate) fn count(&mut self, outcome: &Outcome, right: bool, group: Option<GroupId>) {
+    pub(crate) fn count(&mut self, outcome: &Outcome, truth: Label, group: Option<GroupId>) {
+        let right = outcome.verdict.label == truth;
+        let alone = matches!(outcome.route(self.load.len()), Route::Model(_));
+        self.cells.count(truth, group, right, !alone);
         self.all.add(right);
         if let Some(tally) = group.and_then(|g| self.by_group.get_mut(g.index())) {
             tally.add(right);
         }
         self.labels_used += outcome.labels_used;
         self.cost += outcome.cost;
-        self.alone += usize::from(matches!(outcome.route(self.load.len()), Route::Model(_)));
+        self.alone += usize::from(alone);
         for vote in &outcome.votes {
             if let Some(count) = self.load.get_mut(vote.expert.index()) {
                 *count += 1;

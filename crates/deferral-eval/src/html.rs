@@ -460,6 +460,8 @@ mod tests {
             labels_used: 20 * method,
             cost: 20.0 * method as f64,
             alone: if method == 0 { 20 } else { 0 },
+            cells: crate::cells::Cells::default(),
+            validation: None,
             load: (0..experts).map(|expert| if expert < method { 20 } else { 0 }).collect(),
             experts: (0..=experts)
                 .map(|e| ExpertRecord {

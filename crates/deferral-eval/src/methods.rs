@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aggregators::{self, AGGREGATORS};
 use crate::error::EvalError;
+use crate::idk_settings::{self, AIMS};
 use crate::policy::{AnyLearner, AnyPolicy};
 use crate::settings::{Setting, all_keys};
 
@@ -134,6 +135,21 @@ const LEARNERS: &[Known] = &[
         source: "Keswani et al. 2021, released code",
     },
     Known {
+        name: "binary",
+        about: "a small network that never asks, with a penalty on unequal error rates",
+        source: "Madras et al. 2018",
+    },
+    Known {
+        name: "reject",
+        about: "the same, which may ask one decision-maker at a fixed price",
+        source: "Madras et al. 2018, section 2.2",
+    },
+    Known {
+        name: "defer",
+        about: "the same, which knows how good the decision-maker is on the case",
+        source: "Madras et al. 2018, section 2.3",
+    },
+    Known {
         name: "balanced",
         about: "joint, every group counting the same in the loss",
         source: "Keswani et al. 2021, section 2.2",
@@ -154,6 +170,9 @@ const DENSE: &[&str] = &[
     "classifier-published",
     "lin-ucb",
     "linear-thompson",
+    "binary",
+    "reject",
+    "defer",
 ];
 
 /// Which features a method sees. What a name means for a data set is settled by the experiment.
@@ -328,6 +347,11 @@ impl Method {
         Ok(method)
     }
 
+    /// Whether it has a setting whose values are numbers. The two weights that `joint` calls alpha are a schedule.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.keys().contains(&key) && !(key == "alpha" && matches!(self.learner, AnyLearner::Joint(_)))
+    }
+
     /// The same method with one more setting.
     pub(crate) fn with(mut self, key: &str, value: &str) -> Result<Self, MethodError> {
         self.set(key, value)?;
@@ -389,6 +413,9 @@ impl Method {
             "ucb1" => streamed(Streamed::default(), AnyLearner::Ucb),
             "lin-ucb" => streamed(Streamed::default(), AnyLearner::LinUcb),
             "thompson" => streamed(Streamed::default(), AnyLearner::Thompson),
+            _ if let Some((_, aim)) = AIMS.iter().find(|(known, _)| *known == name) => {
+                (idk_settings::named(*aim, attribute), Rule::default())
+            }
             "consult" => (AnyLearner::Consult(Consult::default()), Rule::default()),
             "linear-thompson" => streamed(Streamed::default(), AnyLearner::LinearThompson),
             _ if let Some(aggregator) = aggregators::named(name, attribute)? => {
@@ -408,6 +435,8 @@ impl Method {
     pub fn committee(&self, policy: &AnyPolicy) -> Committee {
         let own = match (policy, &self.learner) {
             (AnyPolicy::Joint(policy), _) => policy.committee(),
+            (AnyPolicy::Idk(policy), _) => policy.committee(),
+            (AnyPolicy::Bayesian(policy), _) => policy.committee(),
             (AnyPolicy::Classifier(_), _) => Committee { classifier: Seat::Always, ..Committee::default() },
             (_, AnyLearner::LiLiu(learner)) => learner.committee(policy.experts()),
             (_, AnyLearner::GoelFaltings(learner)) => learner.committee(),

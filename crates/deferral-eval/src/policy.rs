@@ -10,9 +10,11 @@ use deferral_crowd::{
     GoelFaltings, LiLiu, LinUcb, LinearThompson, MultiplicativeWeights, RandomCommittee, RosterPolicy, Streamed,
     StreamedPolicy, Thompson, Trust, Ucb,
 };
-use deferral_losses::{Joint, JointPolicy};
+use deferral_losses::{BayesianIdk, BayesianPolicy, Idk, IdkPolicy, Joint, JointPolicy};
 use deferral_models::{Classifier, ClassifierPolicy};
 use serde::{Deserialize, Serialize};
+
+use crate::penalties::AnyPenalty;
 
 /// Any learner that is known by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +56,16 @@ pub enum AnyLearner {
     LinearThompson(Streamed<LinearThompson>),
     /// One question at a time, for as long as it pays.
     Consult(Consult),
+    /// One model beside one decision-maker.
+    Idk(Idk<AnyPenalty>),
+    /// The same with weights that are distributions.
+    BayesianIdk(BayesianIdk<AnyPenalty>),
+}
+
+impl Default for AnyLearner {
+    fn default() -> Self {
+        Self::Classifier(Classifier::default())
+    }
 }
 
 /// What any of them learned.
@@ -74,6 +86,10 @@ pub enum AnyPolicy {
     Streamed(StreamedPolicy),
     /// Of [`AnyLearner::Consult`].
     Consult(Box<ConsultPolicy>),
+    /// Of [`AnyLearner::Idk`].
+    Idk(IdkPolicy),
+    /// Of [`AnyLearner::BayesianIdk`].
+    Bayesian(BayesianPolicy),
 }
 
 impl AnyLearner {
@@ -117,7 +133,12 @@ impl AnyLearner {
             | Self::Thompson(Streamed { classifier, .. })
             | Self::LinearThompson(Streamed { classifier, .. })
             | Self::Consult(Consult { classifier, .. }) => Some(classifier),
-            Self::Joint(_) | Self::Everyone(_) | Self::BestExpert(_) | Self::Trust(_) => None,
+            Self::Joint(_)
+            | Self::Everyone(_)
+            | Self::BestExpert(_)
+            | Self::Trust(_)
+            | Self::Idk(_)
+            | Self::BayesianIdk(_) => None,
         }
     }
 
@@ -138,7 +159,12 @@ impl AnyLearner {
             | Self::Thompson(Streamed { classifier, .. })
             | Self::LinearThompson(Streamed { classifier, .. })
             | Self::Consult(Consult { classifier, .. }) => Some(classifier),
-            Self::Joint(_) | Self::Everyone(_) | Self::BestExpert(_) | Self::Trust(_) => None,
+            Self::Joint(_)
+            | Self::Everyone(_)
+            | Self::BestExpert(_)
+            | Self::Trust(_)
+            | Self::Idk(_)
+            | Self::BayesianIdk(_) => None,
         }
     }
 }
@@ -166,6 +192,8 @@ impl Learner for AnyLearner {
             Self::Thompson(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
             Self::LinearThompson(learner) => AnyPolicy::Streamed(learner.fit(data, weights, ctx)?),
             Self::Consult(learner) => AnyPolicy::Consult(Box::new(learner.fit(data, weights, ctx)?)),
+            Self::Idk(learner) => AnyPolicy::Idk(learner.fit(data, weights, ctx)?),
+            Self::BayesianIdk(learner) => AnyPolicy::Bayesian(learner.fit(data, weights, ctx)?),
         })
     }
 }
@@ -180,6 +208,8 @@ impl AnyPolicy {
             Self::CrowdSelect(policy) => policy,
             Self::Streamed(policy) => policy,
             Self::Consult(policy) => policy.as_ref(),
+            Self::Idk(policy) => policy,
+            Self::Bayesian(policy) => policy,
         }
     }
 }

@@ -192,12 +192,11 @@ impl<'a> Bench<'a> {
         let stream = self.stream.child("consult");
         let outcomes = consult(0..test.n(), beliefs, rule.as_ref(), &mut source, prices, &stream)?;
         let gold = known_labels(test.cases());
-        let mut record =
-            Record::new(at, job, self.groups(test)?.map_or(0, deferral_core::GroupAttribute::len), test.m());
+        let shape = (test.k(), self.groups(test)?.map_or(0, deferral_core::GroupAttribute::len));
+        let mut record = Record::new(at, job, shape, test.m());
         for (case, outcome) in outcomes.iter().enumerate() {
-            let right = outcome.verdict.label == gold[case];
             let group = self.groups(test)?.map(|g| g.of_case[case]);
-            record.count(outcome, right, group);
+            record.count(outcome, gold[case], group);
         }
         let groups = self.groups(test)?;
         if job.repetition == 0 || keep == Keep::All {

@@ -10,6 +10,7 @@ use deferral_models::{Batches, Classifier, Logistic, Optimiser, Precision, Train
 
 use crate::aggregators;
 use crate::consult_settings::{self, CONSULT_KEYS};
+use crate::idk_settings;
 use crate::methods::{FeatureKind, Method, MethodError};
 use crate::policy::AnyLearner;
 
@@ -84,8 +85,8 @@ const CROWD_KEYS: &[&str] = &[
 pub(crate) fn all_keys() -> Vec<&'static str> {
     let all = RULE_KEYS.iter().chain(JOINT_KEYS).chain(LOGISTIC_KEYS).chain(CROWD_KEYS).chain(CONSULT_KEYS);
     let mut keys: Vec<&'static str> = Vec::new();
-    for key in all {
-        if !keys.contains(key) {
+    for key in all.copied().chain(idk_settings::all_idk_keys()) {
+        if !keys.contains(&key) {
             keys.push(key);
         }
     }
@@ -105,6 +106,9 @@ impl Method {
             | AnyLearner::Thompson(_) => &[],
             AnyLearner::Trust(trust) => return trust_keys(trust),
             AnyLearner::Consult(consult) => return consult_keys(consult),
+            AnyLearner::Idk(_) | AnyLearner::BayesianIdk(_) => {
+                return RULE_KEYS.iter().copied().chain(idk_settings::idk_keys(&self.learner)).collect();
+            }
             AnyLearner::LiLiu(_) => &["at-most", "objective", "weighting", "budget"],
             AnyLearner::CrowdSelect(_) => &["errors", "error-strength", "neighbours", "decay", "error", "budget"],
             AnyLearner::GoelFaltings(_) => &["beta", "budget", "most"],
@@ -178,6 +182,9 @@ impl Method {
                 "spread" => set_number(setting, |v| method.v = v),
                 _ => set_number(setting, |lambda| method.lambda = lambda),
             },
+            AnyLearner::Idk(_) | AnyLearner::BayesianIdk(_) => {
+                idk_settings::set(&mut self.learner, self.group.as_deref(), setting)
+            }
             AnyLearner::Consult(consult) => {
                 consult_settings::set(consult, &mut self.rule.asking, self.group.as_deref(), setting)
             }
@@ -305,7 +312,7 @@ impl<'a> Setting<'a> {
     }
 
     /// Widths such as `128-32`, or `none`.
-    fn widths(&self) -> Result<Vec<usize>, MethodError> {
+    pub(crate) fn widths(&self) -> Result<Vec<usize>, MethodError> {
         if self.value == "none" {
             return Ok(Vec::new());
         }

@@ -63,8 +63,8 @@ pub struct BayesianIdk<P = NoPenalty> {
     pub draws: usize,
     /// The standard deviation of the weights before any case is seen.
     pub prior: f64,
-    /// The decision-maker's position among the experts; needed where there are several.
-    pub expert: Option<usize>,
+    /// The name of the decision-maker; needed where there are several experts.
+    pub expert: Option<String>,
     /// How long to train.
     pub training: Patience,
     /// The number type of the networks.
@@ -157,7 +157,7 @@ impl<P: Penalise> Learner for BayesianIdk<P> {
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<BayesianPolicy, FitError> {
         self.check()?;
         truth_of(data, "a Bayesian network that asks one decision-maker")?;
-        let expert = if self.aim == Aim::Predict { None } else { Some(decision_maker(data, self.expert)?) };
+        let expert = if self.aim == Aim::Predict { None } else { Some(decision_maker(data, self.expert.as_deref())?) };
         if let (Some(expert), Aim::Defer) = (expert, self.aim) {
             check_decided(data, expert)?;
         }

@@ -87,14 +87,14 @@ pub(crate) fn truth_of(data: &Dataset, method: &str) -> Result<Vec<f64>, FitErro
 }
 
 /// The one decision-maker: the expert named, or the only one there is.
-pub(crate) fn decision_maker(data: &Dataset, named: Option<usize>) -> Result<usize, FitError> {
-    let m = data.m();
+pub(crate) fn decision_maker(data: &Dataset, named: Option<&str>) -> Result<usize, FitError> {
+    let (m, experts) = (data.m(), data.experts());
     match named {
-        Some(expert) => {
-            let expected = format!("below the {m} experts there are");
-            ParameterError::check(expert < m, "the position of the decision-maker", expert, &expected)?;
-            Ok(expert)
-        }
+        Some(name) => experts.position(name).ok_or_else(|| {
+            let some: Vec<&str> = experts.iter().take(5).collect();
+            let expected = format!("one of the {m} experts there are, such as {}", some.join(", "));
+            ParameterError::new("the decision-maker", format!("`{name}`"), expected).into()
+        }),
         None if m == 0 => Err(FitError::NoExperts),
         None => {
             let expected = "named among them: this method defers to one (for several take softmax or one-vs-all)";

@@ -113,8 +113,8 @@ pub struct Idk<P = NoPenalty> {
     pub alpha: f64,
     /// The penalty.
     pub penalty: P,
-    /// The decision-maker's position among the experts; needed where there are several.
-    pub expert: Option<usize>,
+    /// The name of the decision-maker; needed where there are several experts.
+    pub expert: Option<String>,
     /// What an answer costs; by default cross-entropy where the decisions say how sure they are, else 0 or 1.
     pub expert_loss: Option<ExpertLoss>,
     /// What training is told of the decision-maker.
@@ -198,7 +198,7 @@ impl<P: Penalise> Learner for Idk<P> {
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<IdkPolicy, FitError> {
         check_terms(self.gamma, self.alpha)?;
         truth_of(data, "a model that asks one decision-maker")?;
-        let expert = if self.asks() { Some(decision_maker(data, self.expert)?) } else { None };
+        let expert = if self.asks() { Some(decision_maker(data, self.expert.as_deref())?) } else { None };
         if let (Some(expert), Aim::Defer, Told::Recorded) = (expert, self.aim, self.told) {
             check_decided(data, expert)?;
         }
