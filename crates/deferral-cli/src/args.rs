@@ -104,7 +104,8 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tables")]
 pub(crate) struct Tables {
-    /// Table of cases (.csv, .tsv, .jsonl): text or numbers, groups, gold labels
+    /// Table of cases (.csv, .tsv, .jsonl): text or numbers, groups, gold labels. Or a .npz file of learning to defer,
+    /// which holds the decisions too
     #[arg(long, value_name = "FILE")]
     pub(crate) cases: PathBuf,
     #[command(flatten)]
@@ -124,7 +125,7 @@ pub(crate) struct Reading {
     /// What stands for a missing decision, beside an empty cell (repeatable)
     #[arg(long, value_name = "MARK")]
     pub(crate) missing: Vec<String>,
-    /// Column of the cases for a role: task, text, label, group, feature, list (repeatable)
+    /// Column of the cases for a role: task, text, label, group, feature, list, split (repeatable)
     #[arg(long = "column", value_name = "ROLE=NAME")]
     pub(crate) columns: Vec<String>,
     /// Column of the decisions for a role: task, worker, label, timestamp, seconds, confidence (repeatable)
@@ -306,7 +307,7 @@ pub(crate) struct Evaluate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// Table of cases; or use --data
+    /// Table of cases, or a .npz file of learning to defer; or use --data
     #[arg(long, value_name = "FILE", required_unless_present = "data")]
     pub(crate) cases: Option<PathBuf>,
     #[command(flatten)]
@@ -330,9 +331,9 @@ pub(crate) struct Compare {
     /// Group attribute to show results by, to balance, and to stratify by
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
-    /// How to divide cases
-    #[arg(long, value_enum, default_value_t = SplitBy::Shuffled, value_name = "HOW")]
-    pub(crate) split: SplitBy,
+    /// How to divide cases [default: given, where the cases come divided, else shuffled]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) split: Option<SplitBy>,
     /// Folds, for contiguous, shuffled and stratified
     #[arg(long, default_value_t = 5, value_name = "K")]
     pub(crate) folds: usize,
@@ -382,6 +383,8 @@ pub(crate) enum SplitBy {
     Stratified,
     /// One random division
     Random,
+    /// As the cases come divided: a column `split` of train, validation and test, or a .npz file
+    Given,
 }
 
 #[derive(Debug, Args)]

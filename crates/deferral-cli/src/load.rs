@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use deferral_consult::{Choice, ErrorCosts};
 use deferral_core::Splitter;
+use deferral_data::numpy::{LearningToDeferError, NpzError, read_learning_to_defer};
 use deferral_data::text::{NgramSpec, WordVectors};
 use deferral_data::{
     DialectModel, FeatureColumns, ReadOptions, Records, Role, Scale, TableError, UnknownTask, Wide, join, parse_column,
     parse_label_map, read_cases, read_decisions, read_error_costs, read_prices,
 };
-use deferral_eval::{FeatureChoice, FeatureKind, Model, Panel, UnknownExperts};
+use deferral_eval::{Division, FeatureChoice, FeatureKind, Model, Panel, UnknownExperts};
 use deferral_experts::BiasedPanel;
 
 use crate::args::{AskRule, Asking, Features, Kind, PanelArgs, Reading, ScaleBy, SplitBy, Unknown};
@@ -33,6 +34,9 @@ pub(crate) fn records<'a>(
     need: Need,
     groups: impl IntoIterator<Item = &'a str>,
 ) -> Result<Records, Failure> {
+    if is_npz(cases) {
+        return archive(cases, reading);
+    }
     let mut options = case_options(reading)?;
     for group in groups {
         let inferred = reading.dialect.is_some() && group == DIALECT;
@@ -66,6 +70,43 @@ pub(crate) fn records<'a>(
     if let Some(folder) = &reading.dialect {
         add_dialect(&mut records, folder)?;
     }
+    match &reading.costs {
+        Some(file) => priced(records, file),
+        None => Ok(records),
+    }
+}
+
+fn is_npz(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
+}
+
+/// Reads a file of learning to defer, in which everything has its place.
+fn archive(path: &Path, reading: &Reading) -> Result<Records, Failure> {
+    for (given, option) in [
+        (reading.decisions.is_some(), "--decisions"),
+        (reading.wide.is_some(), "--wide"),
+        (!reading.missing.is_empty(), "--missing"),
+        (!reading.columns.is_empty(), "--column"),
+        (!reading.decision_columns.is_empty(), "--decision-column"),
+        (reading.numeric, "--numeric"),
+        (!reading.label_map.is_empty(), "--map-label"),
+        (reading.unknown_tasks != Unknown::Refuse, "--unknown-tasks"),
+        (reading.dialect.is_some(), "--dialect"),
+    ] {
+        if given {
+            let file = path.display();
+            return Err(Failure::usage(format!(
+                "{option} is about tables, but {file} is read as a file of learning to defer, which holds cases, decisions, groups and their division by itself; leave {option} out, or give the cases as a table (.csv, .tsv, .jsonl)"
+            )));
+        }
+    }
+    let records = read_learning_to_defer(path).map_err(|error| match error {
+        LearningToDeferError::Table(error) => error.into(),
+        LearningToDeferError::Npz(NpzError::NoArray { .. }) => Failure::usage(format!(
+            "{error}; a .npz file must have the arrays of learning to defer: x, y, attr and ydm of train and test, train_inds and valid_inds"
+        )),
+        error => Failure::input(error),
+    })?;
     match &reading.costs {
         Some(file) => priced(records, file),
         None => Ok(records),
@@ -203,14 +244,16 @@ pub(crate) fn asking(model: Model, args: &Asking) -> Result<Model, Failure> {
     })?)
 }
 
-/// How cases are divided.
-pub(crate) fn splitter(by: SplitBy, folds: usize, test: f64) -> Splitter {
-    match by {
+/// How cases are divided: as the user says, else as they come `divided`, else in shuffled folds.
+pub(crate) fn division(by: Option<SplitBy>, folds: usize, test: f64, divided: bool) -> Division {
+    let default = if divided { SplitBy::Given } else { SplitBy::Shuffled };
+    Division::By(match by.unwrap_or(default) {
         SplitBy::Contiguous => Splitter::ContiguousFolds { k: folds },
         SplitBy::Shuffled => Splitter::ShuffledFolds { k: folds },
         SplitBy::Stratified => Splitter::StratifiedFolds { k: folds },
         SplitBy::Random => Splitter::Random { test },
-    }
+        SplitBy::Given => return Division::Given,
+    })
 }
 
 /// The simulated panel, if one was asked for.

@@ -1,4 +1,4 @@
-//! Tables of cases and decisions, and text to features.
+//! Tables of cases and decisions, arrays of NumPy, and text to features.
 //!
 //! ```
 //! use deferral_core::{Features, GroupId};
@@ -18,6 +18,7 @@
 
 mod dialect;
 mod featurise;
+pub mod numpy;
 mod standardise;
 mod table;
 pub mod text;

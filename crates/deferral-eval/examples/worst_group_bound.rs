@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(Experiment {
                 source: source.clone(),
                 panel: Panel::Recorded,
-                splitter: Splitter::Random { test: TEST },
+                division: Splitter::Random { test: TEST }.into(),
                 repetitions: 1,
                 methods: vec![Method::parse(name, &[], Some("Dialect"))?],
                 features: FeatureChoice::default(),

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use deferral_core::{Features, ParameterError, Splitter, Stream};
+use deferral_core::{Features, ParameterError, Stream};
 use deferral_data::text::{NgramSpec, WordVectors};
 use deferral_data::{FeatureSpec, FeaturiseError, Featuriser, Inputs, Records, Scale, TextFeatures};
 
+use crate::division::Division;
 use crate::methods::{FeatureKind, Method};
 use crate::source::{Panel, Source};
 
@@ -17,7 +18,7 @@ pub struct Experiment {
     /// Who the experts are.
     pub panel: Panel,
     /// How cases are divided into training and test.
-    pub splitter: Splitter,
+    pub division: Division,
     /// How often, each time with other draws; folds are all run in each. 1 or more.
     pub repetitions: usize,
     /// What is compared.
@@ -119,19 +120,7 @@ impl Experiment {
     pub fn plan(&self) -> Result<Vec<Job>, ParameterError> {
         ParameterError::check(self.repetitions > 0, "the number of repetitions", self.repetitions, "1 or more")?;
         ParameterError::check(!self.methods.is_empty(), "the number of methods", 0, "1 or more")?;
-        let folds = match self.splitter {
-            Splitter::Random { .. } | Splitter::Stratified { .. } => 1,
-            Splitter::ContiguousFolds { k } | Splitter::ShuffledFolds { k } | Splitter::StratifiedFolds { k } => {
-                let (n, what) = (self.source.n(), "the number of folds");
-                ParameterError::check(
-                    (2..=n).contains(&k),
-                    what,
-                    k,
-                    &format!("between 2 and the {n} cases there are"),
-                )?;
-                k
-            }
-        };
+        let folds = self.division.folds(self.source.n())?;
         let jobs = self.repetitions.saturating_mul(folds);
         let expected = format!("at most {MOST_JOBS}");
         ParameterError::check(jobs <= MOST_JOBS, "the number of repetitions times folds", jobs, &expected)?;

@@ -30,7 +30,7 @@ const STYLE: &str = include_str!("report.css");
 /// let experiment = Experiment {
 ///     source: Source::Moderation(Moderation { cases: 200, ..Moderation::default() }),
 ///     panel: Panel::Recorded,
-///     splitter: Splitter::ShuffledFolds { k: 4 },
+///     division: Splitter::ShuffledFolds { k: 4 }.into(),
 ///     repetitions: 1,
 ///     methods: methods.into_iter().collect::<Result<_, _>>()?,
 ///     features: FeatureChoice::default(),

@@ -11,7 +11,7 @@
 //! let experiment = Experiment {
 //!     source: Source::Moderation(Moderation { cases: 200, ..Moderation::default() }),
 //!     panel: Panel::Recorded,
-//!     splitter: Splitter::ShuffledFolds { k: 4 },
+//!     division: Splitter::ShuffledFolds { k: 4 }.into(),
 //!     repetitions: 1,
 //!     methods: methods.into_iter().collect::<Result<_, _>>()?,
 //!     features: FeatureChoice::default(),
@@ -33,6 +33,7 @@ mod cells;
 mod comparison;
 mod consult_settings;
 mod crowd_audit;
+mod division;
 mod effort_curve;
 mod error;
 mod evaluation;
@@ -64,6 +65,7 @@ pub use audit_tables::{audit_labels, audit_roster, audit_summary, model_table, s
 pub use cells::{Cell, Cells};
 pub use comparison::{Comparison, Decided, ExpertRecord, Record, Row, Tally};
 pub use crowd_audit::{CrowdAudit, ModelCheck, Suspect, crowd_audit};
+pub use division::Division;
 pub use error::EvalError;
 pub use evaluation::{Evaluation, evaluate};
 pub use experiment::{Experiment, FeatureChoice, Job};

@@ -87,7 +87,7 @@ fn run_job(experiment: &Experiment, job: Job, keep: Keep, stream: &Stream) -> Re
     }
     let bare = records.dataset(Features::none(records.n()))?;
     let attribute = experiment.group.as_deref();
-    let splits = experiment.splitter.split(bare.cases(), attribute, &stream.child("split"))?;
+    let splits = experiment.division.split(&records, bare.cases(), attribute, &stream.child("split"))?;
     let split = splits.get(job.fold).ok_or_else(|| EvalError::Nothing(format!("there is no fold {}", job.fold)))?;
     let mut bench = Bench::new(experiment, &records, split, stream.child("fold").nth(job.fold));
     let mut outcomes = Vec::with_capacity(experiment.methods.len());
@@ -144,7 +144,8 @@ impl<'a> Bench<'a> {
         Self { experiment, records, split, stream, features: Vec::new(), fitted: Vec::new(), notes: Vec::new() }
     }
 
-    /// Training and test sets with features of the given kind, fitted on the training cases.
+    /// Training and test sets with features of the given kind, fitted on the training cases. What is held out for
+    /// validation goes with the training set.
     fn featurised(&mut self, kind: FeatureKind) -> Result<usize, EvalError> {
         if let Some(at) = self.features.iter().position(|(k, ..)| *k == kind) {
             return Ok(at);
@@ -157,7 +158,12 @@ impl<'a> Bench<'a> {
             let features = features_of(featuriser.as_ref(), &part)?;
             Ok(part.dataset(features)?)
         };
-        self.features.push((kind, side(train)?, side(&self.split.test)?));
+        let mut learned_from = side(train)?;
+        if !self.split.validation.is_empty() {
+            let held_out = side(&self.split.validation)?;
+            learned_from = learned_from.with_held_out(held_out).map_err(deferral_data::TableError::from)?;
+        }
+        self.features.push((kind, learned_from, side(&self.split.test)?));
         Ok(self.features.len() - 1)
     }
 

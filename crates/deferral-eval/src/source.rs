@@ -93,6 +93,8 @@ pub fn from_generated(desk: GeneratedCases) -> Result<Records, EvalError> {
         decisions: desk.decisions,
         experts: desk.experts,
         prices: Some(desk.costs),
+        parts: None,
+        unseen: None,
         report: JoinReport::default(),
     })
 }
@@ -111,6 +113,8 @@ fn from_dataset(data: &Dataset) -> Result<Records, EvalError> {
         decisions: data.decisions().clone(),
         experts: data.experts().clone(),
         prices: None,
+        parts: None,
+        unseen: None,
         report: JoinReport::default(),
     })
 }

@@ -24,7 +24,7 @@ fn experiment(source: Source, methods: &[&str]) -> Experiment {
     Experiment {
         source,
         panel: Panel::Recorded,
-        splitter: Splitter::ShuffledFolds { k: 3 },
+        division: Splitter::ShuffledFolds { k: 3 }.into(),
         repetitions: 2,
         methods: methods.iter().map(|text| Method::parse(text, &quick, group).unwrap()).collect(),
         features: FeatureChoice { dim: Some(10), ..FeatureChoice::default() },
@@ -66,9 +66,9 @@ fn a_group_without_a_case_in_a_fold_is_undefined_there_and_stays_listed() {
     let values = (0..90).map(|case| if case < 85 { "inland" } else { "harbour" });
     records.groups = vec![GroupAttribute::from_values("dialect", values)];
     let source = Source::Table(Arc::new(records));
-    let splitter = Splitter::ContiguousFolds { k: 3 };
+    let division = Splitter::ContiguousFolds { k: 3 }.into();
     let comparison =
-        on_threads(1, &Experiment { splitter, repetitions: 1, ..experiment(source, &["majority", "balanced"]) });
+        on_threads(1, &Experiment { division, repetitions: 1, ..experiment(source, &["majority", "balanced"]) });
     let row = &comparison.rows()[0];
     assert_eq!(comparison.groups, ["inland", "harbour"]);
     assert_eq!((row.by_group[0].unwrap().n, row.by_group[1].unwrap().n), (3, 1));
@@ -92,9 +92,9 @@ fn cases_without_a_label_are_left_out_and_counted() {
 fn a_panel_is_drawn_anew_in_each_repetition() {
     let panel = Panel::Biased { panel: BiasedPanel::against("harbour"), attribute: "dialect".into() };
     let table = Source::Table(Arc::new(records(200)));
-    let splitter = Splitter::Random { test: 0.5 };
+    let division = Splitter::Random { test: 0.5 }.into();
     let experiment =
-        Experiment { panel, splitter, repetitions: 3, ..experiment(table, &["majority", "majority:k=1,draw=top"]) };
+        Experiment { panel, division, repetitions: 3, ..experiment(table, &["majority", "majority:k=1,draw=top"]) };
     let comparison = on_threads(2, &experiment);
     assert_eq!((comparison.experts.len(), comparison.decisions), (20, 4000));
     let rows = comparison.rows();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use deferral_core::files::write_atomically;
 use deferral_eval::{
-    Comparison, Experiment, Method, Row, Source, comparison_numbers, comparison_table, html, run as run_experiment,
+    Comparison, Division, Experiment, Method, Row, Source, comparison_numbers, comparison_table, html, run as run_experiment,
 };
 use deferral_experts::{Moderation, ThreeClusters};
 use serde::Serialize;
@@ -72,10 +72,11 @@ pub(crate) fn experiment(args: &Compare, defaults: &[&str], globals: Globals) ->
         _ => 2,
     };
     let group = args.group.as_deref();
+    let divided = matches!(&source, Source::Table(records) if records.parts.is_some());
     Ok(Experiment {
         panel: load::panel(&args.panel, group, classes)?,
         source,
-        splitter: load::splitter(args.split, args.folds, args.test_share),
+        division: load::division(args.split, args.folds, args.test_share, divided),
         repetitions: args.repetitions,
         methods: methods(&args.methods, defaults, &args.settings, group)?,
         features: load::features(&args.features)?,
@@ -144,7 +145,13 @@ pub(crate) fn about(experiment: &Experiment, args: &Compare) -> Vec<(String, Str
     if let Some(decisions) = &args.reading.decisions {
         add("decisions", name(decisions));
     }
-    add("split", format!("{:?}", experiment.splitter));
+    add(
+        "split",
+        match experiment.division {
+            Division::By(splitter) => format!("{splitter:?}"),
+            Division::Given => "given".to_owned(),
+        },
+    );
     add("repetitions", experiment.repetitions.to_string());
     add("seed", experiment.seed.to_string());
     for setting in &args.settings {

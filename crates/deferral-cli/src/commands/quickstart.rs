@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Quickstart, globals: Globals) -> Result<(), Failure> {
     let experiment = Experiment {
         source: Source::Moderation(desk),
         panel: Panel::Recorded,
-        splitter: Splitter::StratifiedFolds { k: 5 },
+        division: Splitter::StratifiedFolds { k: 5 }.into(),
         repetitions: 1,
         methods: methods.into_iter().collect::<Result<_, _>>()?,
         features: FeatureChoice::default(),

@@ -10,6 +10,7 @@ use super::labels::Appeared;
 use super::layout::{Layout, Missing};
 use super::list::push_numbers;
 use super::options::ReadOptions;
+use super::parts::Part;
 use super::report::{DropReason, MISSING_GROUP, ReadReport};
 use super::roles::Role;
 use super::roster::Roster;
@@ -28,13 +29,15 @@ pub struct CaseTable {
     pub label_names: Names,
     /// The group attributes, their values in order of first appearance.
     pub groups: Vec<GroupAttribute>,
+    /// Which part of a given division each case is in, if the table says.
+    pub parts: Option<Vec<Part>>,
     /// What reading came to.
     pub report: ReadReport,
     pub(crate) origin: Option<PathBuf>,
 }
 
 impl CaseTable {
-    /// Cases that were not read from a file, without labels and groups; set those afterwards.
+    /// Cases that were not read from a file, without labels, groups and parts; set those afterwards.
     ///
     /// # Errors
     /// [`TableError::Length`] if there are not as many names as inputs.
@@ -45,16 +48,17 @@ impl CaseTable {
         }
         let report = ReadReport::default();
         let (labels, label_names, groups) = (vec![None; n], Names::new(), Vec::new());
-        Ok(Self { ids, inputs, labels, label_names, groups, report, origin: None })
+        Ok(Self { ids, inputs, labels, label_names, groups, parts: None, report, origin: None })
     }
 }
 
 /// Reads a table of cases.
 ///
 /// All columns are optional: task (else cases are called by row number, `1`, `2` and so on), text, label, group
-/// columns, features ([`ReadOptions::features`]) and one list-valued feature, whose entries follow the single features
-/// and are called `NAME[0]`, `NAME[1]` and so on. Rows whose task is missing are dropped and counted; a missing label is
-/// unknown; a missing text is empty; a missing group is the value [`MISSING_GROUP`]; a missing feature is an error.
+/// columns, features ([`ReadOptions::features`]) one list-valued feature, whose entries follow the single features
+/// and are called `NAME[0]`, `NAME[1]` and so on, and the [`Part`] of a given division. Rows whose task is missing are
+/// dropped and counted; a missing label is unknown; a missing text is empty; a missing group is the value
+/// [`MISSING_GROUP`]; a missing feature or part is an error.
 ///
 /// O(cells); only what is kept is held in memory.
 ///
@@ -91,6 +95,7 @@ struct Wanted {
     groups: Vec<usize>,
     features: Vec<usize>,
     list: Option<usize>,
+    split: Option<usize>,
 }
 
 impl Wanted {
@@ -98,12 +103,12 @@ impl Wanted {
     fn of(layout: &Layout<'_>) -> Result<(Self, Vec<String>), TableError> {
         let (task, label) = (layout.optional(Role::Task)?, layout.optional(Role::Label)?);
         let (text, list) = (layout.optional(Role::Text)?, layout.optional(Role::List)?);
-        let groups = layout.several(Role::Group)?;
+        let (groups, split) = (layout.several(Role::Group)?, layout.optional(Role::Split)?);
         let mut used = layout.experts()?;
-        used.extend([task, label, text, list].into_iter().flatten().chain(groups.iter().copied()));
+        used.extend([task, label, text, list, split].into_iter().flatten().chain(groups.iter().copied()));
         let features = layout.features(&used)?;
         used.extend(&features);
-        Ok((Self { task, label, text, groups, features, list }, layout.unused(&used)))
+        Ok((Self { task, label, text, groups, features, list, split }, layout.unused(&used)))
     }
 
     fn has_numbers(&self) -> bool {
@@ -122,6 +127,7 @@ struct Found {
     labels: Vec<Option<Label>>,
     label_names: Appeared,
     groups: Vec<GroupAttribute>,
+    parts: Option<Vec<Part>>,
     report: ReadReport,
 }
 
@@ -141,6 +147,7 @@ impl Found {
             labels: Vec::new(),
             label_names: Appeared::default(),
             groups: wanted.groups.iter().map(attribute).collect(),
+            parts: wanted.split.map(|_| Vec::new()),
             report: ReadReport::of(source.path()),
         }
     }
@@ -162,6 +169,9 @@ impl Found {
         }
         if let Some(column) = wanted.list {
             self.push_list(source, column)?;
+        }
+        if let (Some(column), Some(parts)) = (wanted.split, &mut self.parts) {
+            parts.push(Part::of_row(source, column)?);
         }
         self.report.kept += 1;
         Ok(())
@@ -260,8 +270,8 @@ impl Found {
         let numeric = (wanted.has_numbers() && !names.is_empty())
             .then(|| Numeric { values: Columns::from_values(names.len(), self.numbers), names });
         let inputs = Inputs::new(self.ids.len(), wanted.text.map(|_| self.text), numeric)?;
-        let (ids, groups, report) = (self.ids.into_names(), self.groups, self.report);
-        Ok(CaseTable { ids, inputs, labels, label_names, groups, report, origin: Some(source.path().to_owned()) })
+        let (ids, groups, parts, report) = (self.ids.into_names(), self.groups, self.parts, self.report);
+        Ok(CaseTable { ids, inputs, labels, label_names, groups, parts, report, origin: Some(source.path().to_owned()) })
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use deferral_core::{CaseId, Decisions, DecisionsBuilder, DecisionsError, ExpertId, Names};
 
+use super::confidence::Said;
 use super::error::{Place, TableError};
 use super::labels::Appeared;
 use super::layout::{Layout, Missing};
@@ -60,11 +61,13 @@ impl DecisionTable {
 
 /// Reads a table of decisions.
 ///
-/// Long: columns task, worker, label; rows in which one of them is missing are dropped and counted. Wide
+/// Long: columns task, worker, label, and confidence if it is there (a probability, empty where the worker did not say);
+/// rows in which one of the first three is missing are dropped and counted. Wide
 /// ([`ReadOptions::wide`]): one column an expert; without a task column the tasks are called by row number, `1`, `2`
 /// and so on; an expert column without a label stays in the roster. Other columns are not read.
 ///
-/// The file is streamed: 10 bytes a decision while reading, 16 at the peak, 12 in the end, plus the names.
+/// The file is streamed: 10 bytes a decision while reading, 16 at the peak, 12 in the end, plus the names; for a
+/// confidence 16 bytes more each while reading and in the end.
 /// O(rows), for a wide table O(cells).
 ///
 /// # Errors
@@ -88,6 +91,7 @@ pub fn read_decisions(path: &Path, options: &ReadOptions) -> Result<DecisionTabl
     let mut workers = Roster::new("workers", scan.roster());
     let mut labels = Appeared::default();
     let mut builder = DecisionsBuilder::new();
+    let mut said = Said::default();
     while scan.advance()? {
         let task = match scan.task() {
             Ok(task) => CaseId::at(tasks.intern(task, &scan.source)?),
@@ -101,7 +105,11 @@ pub fn read_decisions(path: &Path, options: &ReadOptions) -> Result<DecisionTabl
                 Worker::Column(position) => position,
                 Worker::Named(name) => workers.intern(name, &scan.source)?,
             };
-            builder.push(task, ExpertId::at(worker), labels.intern(vote.label, &scan.source)?);
+            let worker = ExpertId::at(worker);
+            builder.push(task, worker, labels.intern(vote.label, &scan.source)?);
+            if let Some(column) = scan.confidence {
+                said.push(task, worker, &scan.source, column, &scan.missing)?;
+            }
         }
         report.kept += 1;
     }
@@ -111,6 +119,7 @@ pub fn read_decisions(path: &Path, options: &ReadOptions) -> Result<DecisionTabl
     builder.relabel(&to);
     let origin = Origin { path: path.to_owned(), options: options.clone() };
     let decisions = builder.build(tasks.len(), workers.len()).map_err(|e| origin.explain(e, &tasks, &workers))?;
+    let decisions = said.about(decisions);
     report.decisions = decisions.len();
     report.experts = workers.len();
     report.experts_without_decisions =
@@ -128,6 +137,8 @@ struct Scan {
     /// `None`: each label column is a worker.
     worker: Option<usize>,
     labels: Vec<usize>,
+    /// Of a long table.
+    confidence: Option<usize>,
     number: String,
 }
 
@@ -147,20 +158,20 @@ impl Scan {
     fn open(path: &Path, options: &ReadOptions) -> Result<Self, TableError> {
         let source = Source::open(path, options.format)?;
         let layout = Layout::new(&source, options);
-        let (task, worker, labels) = if options.wide.is_some() {
-            (layout.optional(Role::Task)?, None, layout.required_experts()?)
+        let (task, worker, labels, confidence) = if options.wide.is_some() {
+            (layout.optional(Role::Task)?, None, layout.required_experts()?, None)
         } else {
             // Not kept, but a column named for them should exist.
-            for role in [Role::Timestamp, Role::Seconds, Role::Confidence] {
+            for role in [Role::Timestamp, Role::Seconds] {
                 layout.optional(role)?;
             }
             let (task, worker) = (layout.required(Role::Task)?, layout.required(Role::Worker)?);
-            (Some(task), Some(worker), vec![layout.required(Role::Label)?])
+            (Some(task), Some(worker), vec![layout.required(Role::Label)?], layout.optional(Role::Confidence)?)
         };
         let missing = Missing::new(&options.missing);
         let of_wide = options.wide.iter().flat_map(|wide| &wide.missing);
         let missing_label = Missing::new(options.missing.iter().chain(of_wide));
-        Ok(Self { source, missing, missing_label, task, worker, labels, number: String::new() })
+        Ok(Self { source, missing, missing_label, task, worker, labels, confidence, number: String::new() })
     }
 
     /// The experts of a wide table; none yet for a long one.
@@ -172,7 +183,8 @@ impl Scan {
     }
 
     fn unused_columns(&self, options: &ReadOptions) -> Vec<String> {
-        let used: Vec<usize> = self.labels.iter().copied().chain(self.task).chain(self.worker).collect();
+        let others = [self.task, self.worker, self.confidence];
+        let used: Vec<usize> = self.labels.iter().copied().chain(others.into_iter().flatten()).collect();
         Layout::new(&self.source, options).unused(&used)
     }
 

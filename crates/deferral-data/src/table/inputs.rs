@@ -32,6 +32,17 @@ pub struct Numeric {
     pub values: Columns,
 }
 
+impl Numeric {
+    /// The numbers of `cases`, in that order.
+    ///
+    /// # Panics
+    /// If a case lies outside.
+    #[must_use]
+    pub fn select(&self, cases: &[usize]) -> Self {
+        Self { names: self.names.clone(), values: self.values.select(cases) }
+    }
+}
+
 impl Inputs {
     /// The inputs of `n` cases, checked.
     ///
@@ -74,10 +85,7 @@ impl Inputs {
     pub fn select(&self, cases: &[usize]) -> Self {
         Self {
             text: self.text.as_ref().map(|text| cases.iter().map(|&case| text[case].clone()).collect()),
-            numeric: self
-                .numeric
-                .as_ref()
-                .map(|numeric| Numeric { names: numeric.names.clone(), values: numeric.values.select(cases) }),
+            numeric: self.numeric.as_ref().map(|numeric| numeric.select(cases)),
         }
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Layout<'a> {
     pub(crate) fn experts(&self) -> Result<Vec<usize>, TableError> {
         let Some(wide) = &self.options.wide else { return Ok(Vec::new()) };
         let mut taken: Vec<usize> = self.options.columns.iter().filter_map(|(_, name)| self.find(name)).collect();
-        for role in [Role::Task, Role::Label, Role::Text] {
+        for role in [Role::Task, Role::Label, Role::Text, Role::Split] {
             taken.extend(self.optional(role)?);
         }
         taken.extend(self.several(Role::Group)?);

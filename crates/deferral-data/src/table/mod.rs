@@ -5,6 +5,7 @@
 
 mod availability;
 mod cases;
+mod confidence;
 mod consensus;
 mod decisions;
 mod error;
@@ -16,6 +17,7 @@ mod labels;
 mod layout;
 mod list;
 mod options;
+mod parts;
 mod prices;
 mod records;
 mod report;
@@ -35,6 +37,7 @@ pub use error_costs::read_error_costs;
 pub use format::Format;
 pub use inputs::{Inputs, Numeric};
 pub use options::{FeatureColumns, ReadOptions, Wide};
+pub use parts::Part;
 pub use prices::{Capacities, read_capacities, read_prices};
 pub use records::{Records, UnknownTask, join};
 pub use report::{DropReason, Dropped, JoinReport, MISSING_GROUP, ReadReport};

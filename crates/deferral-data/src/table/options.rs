@@ -38,7 +38,7 @@ pub struct ReadOptions {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Wide {
     /// Which columns are experts: a name in which each `*` stands for anything, such as `Expert *`. Columns with
-    /// another role (task, label, text, group, or one given in [`ReadOptions::columns`]) never are.
+    /// another role (task, label, text, group, split, or one given in [`ReadOptions::columns`]) never are.
     pub pattern: String,
     /// Markers of a missing label in these columns, beside the empty cell. Default: none.
     pub missing: Vec<String>,

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::cases::{CaseTable, read_cases};
 use super::decisions::{DecisionTable, read_decisions};
 use super::error::{Place, TableError};
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Numeric};
 use super::labels;
 use super::options::ReadOptions;
+use super::parts::Part;
 use super::report::JoinReport;
 
 /// n cases with the decisions of m experts on them.
@@ -48,6 +49,10 @@ pub struct Records {
     pub experts: Names,
     /// The price of a label of each expert, m numbers from 0 on; 1 each where no prices are known.
     pub prices: Option<Vec<f64>>,
+    /// Which part of a given division each case is in, if the cases come divided.
+    pub parts: Option<Vec<Part>>,
+    /// What only the experts see of the cases, if that is known: numbers that no feature is made from.
+    pub unseen: Option<Numeric>,
     /// What reading and joining came to.
     pub report: JoinReport,
 }
@@ -105,6 +110,8 @@ pub fn join(cases: CaseTable, decisions: DecisionTable, unknown: UnknownTask) ->
         decisions: placed,
         experts: decisions.workers,
         prices: None,
+        parts: cases.parts,
+        unseen: None,
         report,
     })
 }
@@ -123,6 +130,16 @@ fn place_decisions(
         if let Some(&Some(case)) = to_case.get(task.index()) {
             builder.push(case, vote.expert, label);
         }
+    }
+    if decisions.has_confidences() {
+        let mut task_of = vec![None; n];
+        for (task, case) in to_case.iter().enumerate() {
+            if let Some(slot) = case.and_then(|case| task_of.get_mut(case.index())) {
+                *slot = Some(CaseId::at(task));
+            }
+        }
+        let said = |case: CaseId, expert| decisions.confidence(task_of[case.index()]?, expert);
+        return Ok(builder.build(n, experts)?.with_confidences(said));
     }
     // Building takes memory of its own.
     drop(decisions);
@@ -201,6 +218,8 @@ impl Records {
             decisions: self.decisions.select_cases(cases),
             experts: self.experts.clone(),
             prices: self.prices.clone(),
+            parts: self.parts.as_ref().map(|parts| cases.iter().map(|&case| parts[case]).collect()),
+            unseen: self.unseen.as_ref().map(|unseen| unseen.select(cases)),
             report: self.report.clone(),
         }
     }
@@ -220,7 +239,7 @@ impl Records {
         Ok(Dataset::new(cases, self.decisions.clone(), self.label_names.clone(), self.experts.clone())?)
     }
 
-    /// The two tables that these records join, to write them.
+    /// The two tables that these records join, to write them: what is unseen and the prices are in neither.
     ///
     /// # Errors
     /// [`TableError::Length`] if the parts were changed so that they do not fit.
@@ -228,6 +247,7 @@ impl Records {
         let decisions = DecisionTable::new(self.decisions, self.ids.clone(), self.experts, self.label_names.clone())?;
         let mut cases = CaseTable::new(self.ids, self.inputs)?;
         (cases.labels, cases.label_names, cases.groups) = (self.labels, self.label_names, self.groups);
+        cases.parts = self.parts;
         Ok((cases, decisions))
     }
 }

@@ -22,7 +22,7 @@ pub enum Role {
     Timestamp,
     /// How long the decision took. Recognised, not kept.
     Seconds,
-    /// How sure the expert was. Recognised, not kept.
+    /// How sure the expert was of their label: a probability.
     Confidence,
     /// The text of the case.
     Text,
@@ -32,11 +32,13 @@ pub enum Role {
     Feature,
     /// A list-valued feature: a JSON array, or numbers separated by `;`, `,` or spaces.
     List,
+    /// Which part of a given division the case is in: train, validation or test.
+    Split,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Task,
         Self::Worker,
         Self::Label,
@@ -47,6 +49,7 @@ impl Role {
         Self::Group,
         Self::Feature,
         Self::List,
+        Self::Split,
     ];
 
     /// The role's name, as in `--column ROLE=NAME`.
@@ -62,6 +65,7 @@ impl Role {
             Self::Group => "group",
             Self::Feature => "feature",
             Self::List => "list",
+            Self::Split => "split",
         }
     }
 
@@ -76,6 +80,7 @@ impl Role {
             Self::Confidence => &["confidence"],
             Self::Text => &["text"],
             Self::Group => &["group"],
+            Self::Split => &["split", "part"],
             Self::Feature | Self::List => &[],
         }
     }
@@ -157,7 +162,7 @@ mod tests {
         assert_eq!(message("task="), "`task=` is not of the form ROLE=NAME: the name of the column is empty");
         assert!(message("tsk=x").ends_with(
             "there is no role `tsk`; the roles are task, worker, label, timestamp, seconds, confidence, text, group, \
-             feature, list"
+             feature, list, split"
         ));
         assert_eq!(parse_label_map("0").unwrap_err().to_string(), "`0` is not of the form FROM=TO: there is no `=`");
         assert_eq!(parse_label_map("=1").unwrap_err().to_string(), "`=1` is not of the form FROM=TO: a label is empty");

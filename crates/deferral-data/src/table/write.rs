@@ -11,8 +11,9 @@ use super::roles::Role;
 use super::sink::{Cell, Sink, write_file};
 
 impl DecisionTable {
-    /// Writes the decisions as a long table with the columns task, worker, label, by task and within a task by worker.
-    /// The format is that of the extension; the file is written whole or not at all.
+    /// Writes the decisions as a long table with the columns task, worker, label, and confidence if anybody said how sure
+    /// they were; by task and within a task by worker. The format is that of the extension; the file is written whole or
+    /// not at all.
     ///
     /// # Errors
     /// [`TableError::Write`] or [`TableError::UnknownFormat`].
@@ -37,22 +38,26 @@ impl DecisionTable {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write_to(&self, out: &mut dyn Write, format: Format) -> io::Result<()> {
-        let columns = [Role::Task, Role::Worker, Role::Label].map(|role| role.name().to_owned());
+        let confidences = self.decisions.has_confidences().then_some(Role::Confidence);
+        let roles = [Role::Task, Role::Worker, Role::Label].into_iter().chain(confidences);
+        let columns: Vec<String> = roles.map(|role| role.name().to_owned()).collect();
         let mut sink = Sink::new(out, format, &columns)?;
         for (case, vote) in self.decisions.iter() {
-            sink.row(&[
+            let cells = [
                 Cell::Text(self.tasks.show(case.index())),
                 Cell::Text(self.workers.show(vote.expert.index())),
                 Cell::Text(self.labels.show(vote.label.index())),
-            ])?;
+                self.decisions.confidence(case, vote.expert).map_or(Cell::Missing, Cell::Number),
+            ];
+            sink.row(&cells[..columns.len()])?;
         }
         sink.finish()
     }
 }
 
 impl CaseTable {
-    /// Writes the cases with the columns task, text, features, groups and label, as far as there are any. The format
-    /// is that of the extension; the file is written whole or not at all.
+    /// Writes the cases with the columns task, text, features, groups, label and split, as far as there are any. The
+    /// format is that of the extension; the file is written whole or not at all.
     ///
     /// # Errors
     /// [`TableError::Write`], also if two columns would have the same name; [`TableError::UnknownFormat`].
@@ -82,6 +87,7 @@ impl CaseTable {
         columns.extend(self.inputs.numeric.iter().flat_map(|numeric| numeric.names.iter().cloned()));
         columns.extend(self.groups.iter().map(|group| group.name.clone()));
         columns.extend(self.has_labels().then(|| Role::Label.name().to_owned()));
+        columns.extend(self.parts.as_ref().map(|_| Role::Split.name().to_owned()));
         columns
     }
 
@@ -98,6 +104,9 @@ impl CaseTable {
         if self.has_labels() {
             let label = self.labels.get(case).copied().flatten();
             cells.push(label.map_or(Cell::Missing, |label| Cell::Text(self.label_names.show(label.index()))));
+        }
+        if let Some(parts) = &self.parts {
+            cells.push(parts.get(case).map_or(Cell::Missing, |part| Cell::Text(part.name())));
         }
     }
 
