@@ -3,8 +3,26 @@
 //! A wrapper takes a [`Learner`](deferral_core::Learner) and is one; a penalty is added to what a learner minimises.
 //! None of them needs the group of a case when it is decided, unless it says so.
 
+mod ap_star;
 mod balanced;
 mod disparate_impact;
+mod group_errors;
+mod group_weights;
+mod measured_on;
+mod membership;
+mod minimax;
+mod minimax_trace;
+mod mixture;
+mod noisy_groups;
 
+pub use ap_star::{ApStar, ApStarUpdate, ApStarWeighting};
 pub use balanced::Balanced;
 pub use disparate_impact::{DisparateImpact, ImpactForm};
+pub use group_errors::{ErrorKind, GroupErrors, group_errors};
+pub use group_weights::{EqualErrorUpdate, MultiplicativeUpdate, RelaxedUpdate};
+pub use measured_on::RisksOn;
+pub use membership::Membership;
+pub use minimax::{Minimax, MinimaxForm};
+pub use minimax_trace::MinimaxTrace;
+pub use mixture::Mixture;
+pub use noisy_groups::NoisyBalanced;
