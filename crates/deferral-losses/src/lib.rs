@@ -26,6 +26,7 @@ mod costs;
 mod joint;
 mod joint_objective;
 mod schedule;
+pub mod surrogates;
 
 pub use costs::{CostScope, ExpertCosts};
 pub use joint::{Joint, JointPolicy, committee_for};
