@@ -54,14 +54,13 @@ impl Learner for CompareConfidence {
         let panel = Panel::of(data, self.expert)?;
         let classifier = self.classifier.fit(data, weights, &mut ctx.part("classifier"))?;
         let members = &panel;
-        let correctness =
-            self.network.fit(panel.len(), data, weights, &mut ctx.part("correctness"), |data| {
-                let (labels, mut right) = (known_labels(data)?, Vec::new());
-                Ok(PerCase::new(move |case: usize, scores: &[f64], gradient: &mut [f64]| {
-                    members.right(data.decisions(), case, labels[case], &mut right);
-                    correctness_loss(scores, &right, gradient)
-                }))
-            })?;
+        let correctness = self.network.fit(panel.len(), data, weights, &mut ctx.part("correctness"), |data| {
+            let (labels, mut right) = (known_labels(data)?, Vec::new());
+            Ok(PerCase::new(move |case: usize, scores: &[f64], gradient: &mut [f64]| {
+                members.right(data.decisions(), case, labels[case], &mut right);
+                correctness_loss(scores, &right, gradient)
+            }))
+        })?;
         let method = Method::Confidence { classifier: Beliefs::Own(classifier), correctness };
         Ok(DeferralPolicy::new(panel, data.k(), method))
     }

@@ -138,11 +138,14 @@ mod tests {
 
     #[test]
     fn parameters_are_checked() {
-        let refuse = |score, scores: &[f64], alpha| ExpertSets::calibrate(score, scores, alpha).unwrap_err().to_string();
+        let refuse =
+            |score, scores: &[f64], alpha| ExpertSets::calibrate(score, scores, alpha).unwrap_err().to_string();
         let plain = ConformalScore::default();
         assert_eq!(refuse(plain, &[], 0.0), "alpha of the expert sets is 0, but must be above 0 and below 1");
         assert_eq!(refuse(plain, &[f64::NAN], 0.1), "a calibration score is NaN, but must be a number");
-        assert!(refuse(ConformalScore { penalty: -1.0, free: 0 }, &[], 0.1).starts_with("the penalty of an expert set"));
+        assert!(
+            refuse(ConformalScore { penalty: -1.0, free: 0 }, &[], 0.1).starts_with("the penalty of an expert set")
+        );
     }
 
     proptest! {

@@ -45,7 +45,7 @@ impl Learner for LearnToDefer {
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
         self.surrogate.check()?;
         let panel = if self.surrogate.is_for_one_expert() {
-            Panel::of_one(data, self.expert, "this surrogate")?
+            Panel::of_one(data, self.expert, self.surrogate.name())?
         } else {
             Panel::of(data, self.expert)?
         };

@@ -1,8 +1,6 @@
 //! Selective prediction: the classifier decides where it is confident, else the expert.
 
-use deferral_core::{
-    CaseWeights, Context, Dataset, FitError, Learner, ParameterError, Policy, Splitter, argmax,
-};
+use deferral_core::{CaseWeights, Context, Dataset, FitError, Learner, ParameterError, Policy, Splitter, argmax};
 use deferral_models::{Classifier, ClassifierPolicy};
 use serde::{Deserialize, Serialize};
 

@@ -81,19 +81,24 @@ impl Surrogate {
         matches!(self, Self::AsymmetricSoftmax | Self::Realizable { .. } | Self::Rsl2d { .. })
     }
 
+    /// What messages call it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Softmax { .. } => "the softmax surrogate",
+            Self::OneVsAll => "the one-vs-all surrogate",
+            Self::AsymmetricSoftmax => "the asymmetric softmax",
+            Self::Realizable { .. } => "the realizable surrogate",
+            Self::Rsl2d { .. } => "the RSL2D surrogate",
+        }
+    }
+
     /// The loss of one case, with its gradient written to `gradient`. `scores` are of K classes, then of the J experts
     /// of `right`: whether each was right, `None` for one who did not decide the case. O(K + J).
     ///
     /// # Panics
     /// If the gradient is not as long as the scores, the label is not among the classes, or a surrogate for one expert
     /// is given another number.
-    pub fn loss_and_gradient(
-        &self,
-        scores: &[f64],
-        label: Label,
-        right: &[Option<bool>],
-        gradient: &mut [f64],
-    ) -> f64 {
+    pub fn loss_and_gradient(&self, scores: &[f64], label: Label, right: &[Option<bool>], gradient: &mut [f64]) -> f64 {
         assert_eq!(scores.len(), gradient.len(), "a slope for each score");
         assert!(label.index() + right.len() < scores.len(), "a label among the classes");
         let label = label.index();
@@ -235,7 +240,9 @@ mod tests {
             refuse(Surrogate::Rsl2d { psi: Psi::Log, beta: -0.1 }),
             "beta, the cost of asking, is -0.1, but must be between 0 and 1"
         );
-        assert!(refuse(Surrogate::Rsl2d { psi: Psi::GeneralisedCrossEntropy { q: 2.0 }, beta: 0.0 }).starts_with("q of"));
+        assert!(
+            refuse(Surrogate::Rsl2d { psi: Psi::GeneralisedCrossEntropy { q: 2.0 }, beta: 0.0 }).starts_with("q of")
+        );
         assert!(ALL.iter().all(|surrogate| surrogate.check().is_ok()));
     }
 }

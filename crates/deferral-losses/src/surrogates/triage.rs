@@ -1,8 +1,8 @@
 //! Differentiable triage: the classifier learns from the cases that it keeps, then a rejector from who kept what.
 
 use deferral_core::{CaseWeights, Context, Dataset, FitError, Label, Learner, ParameterError};
-use deferral_models::{Batch, CrossEntropy, Objective, Scalar, Tape, Targets};
 use deferral_models::stable::log_sum_exp;
+use deferral_models::{Batch, CrossEntropy, Objective, Scalar, Tape, Targets};
 use serde::{Deserialize, Serialize};
 
 use super::networks::{NetworkSettings, Scores};
@@ -13,10 +13,16 @@ use super::standing::Ties;
 /// A classifier trained on the cases of each batch that the expert does not do better, and a rejector fitted to the
 /// final division; the rejector decides (Okati, De and Gomez-Rodriguez 2021).
 ///
-/// In each batch the cases are divided by [`triage`], with the classifier's cross-entropy and the expert's 0/1 loss; the
-/// step is taken on those that are kept. That division of each batch is a reconstruction. After the training all cases
-/// are divided once in the same way, and a second network learns that division; the expert decides iff its probability
-/// exceeds 1/2. So the budget holds in training and about holds afterwards.
+/// In each batch the cases are divided by [`triage`], and the step is taken on those that are kept. After the training
+/// all cases are divided once in the same way, and a second network learns that division; the expert decides iff its
+/// probability exceeds 1/2. So the budget holds in training and about holds afterwards.
+///
+/// The division of each batch is a reconstruction, and so is the expert's loss, which must be in the unit of the
+/// classifier's cross-entropy: that of a prediction which puts the expert's accuracy q on their label, `-ln q` where they
+/// are right and `-ln ((1 - q) / (K - 1))` where they are not. A 0/1 loss would defer every case that the expert gets
+/// right, however sure the classifier is. The division sees the labels, so where no feature tells them a classifier that
+/// is a little surer of one class keeps the cases of that class and learns from them alone: expect less than from the
+/// surrogates there.
 ///
 /// ```
 /// use deferral_core::*;
@@ -55,13 +61,19 @@ impl Learner for DifferentiableTriage {
     /// named.
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
         let budget = self.budget;
-        ParameterError::check((0.0..=1.0).contains(&budget), "the share that may be deferred", budget, "between 0 and 1")?;
+        ParameterError::check(
+            (0.0..=1.0).contains(&budget),
+            "the share that may be deferred",
+            budget,
+            "between 0 and 1",
+        )?;
         let panel = Panel::of_one(data, self.expert, "triage")?;
         data.gold()?;
+        let when = expert_losses(&panel.only_right(data, &known_labels(data)?), data.k());
         let losses = |data: &Dataset| -> Result<(Vec<Label>, Vec<Option<f64>>), FitError> {
             let labels = known_labels(data)?;
             let expert = panel.only_right(data, &labels);
-            Ok((labels, expert.into_iter().map(|right| right.map(|right| f64::from(u8::from(!right)))).collect()))
+            Ok((labels, expert.into_iter().map(|right| right.map(|right| when[usize::from(right)])).collect()))
         };
         let classifier = self.network.fit(data.k(), data, weights, &mut ctx.part("classifier"), |data| {
             let (labels, expert) = losses(data)?;
@@ -77,6 +89,15 @@ impl Learner for DifferentiableTriage {
         let method = Method::Gate { classifier, gate: rejector, ties: Ties::Classifier };
         Ok(DeferralPolicy::new(panel, data.k(), method))
     }
+}
+
+/// The expert's loss where they are wrong, and where they are right.
+fn expert_losses(right: &[Option<bool>], classes: usize) -> [f64; 2] {
+    let known = || right.iter().flatten();
+    // One more of each keeps both losses finite.
+    let accuracy = (known().filter(|right| **right).count() + 1) as f64 / (known().count() + 2) as f64;
+    let others = classes.saturating_sub(1).max(1) as f64;
+    [-((1.0 - accuracy) / others).ln(), -accuracy.ln()]
 }
 
 /// The classifier's cross-entropy on every case.
@@ -179,6 +200,13 @@ mod tests {
         assert_eq!(triage(&model, &expert, 0.25), [false, true, false, false]);
         assert_eq!(triage(&model, &expert, 0.0), [false; 4]);
         assert_eq!(triage(&model, &[None, None, Some(0.6), Some(0.1)], 1.0), [false, false, false, true]);
+    }
+
+    #[test]
+    fn an_expert_is_a_prediction_with_their_accuracy() {
+        // Two right of three, and one more of each: .6.
+        let losses = expert_losses(&[Some(true), None, Some(false), Some(true)], 3);
+        assert!((losses[0] + 0.2f64.ln()).abs() < 1e-12 && (losses[1] + 0.6f64.ln()).abs() < 1e-12);
     }
 
     #[test]
