@@ -27,6 +27,7 @@ pub mod idk;
 mod joint;
 mod joint_objective;
 mod schedule;
+pub mod surrogates;
 
 pub use costs::{CostScope, ExpertCosts};
 pub use idk::{Aim, BayesianIdk, BayesianPolicy, ExpertLoss, Idk, IdkModel, IdkPolicy, Patience, Told};

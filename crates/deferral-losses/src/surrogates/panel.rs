@@ -1,0 +1,122 @@
+//! The experts that a method learns about, and who was right where.
+
+use std::ops::Range;
+
+use deferral_core::{CaseId, Dataset, Decisions, ExpertId, FitError, Label, ParameterError};
+use serde::{Deserialize, Serialize};
+
+/// All experts of a data set, or one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Panel {
+    pub(super) members: Range<usize>,
+    /// All experts of the data set, m.
+    pub(super) experts: usize,
+}
+
+impl Panel {
+    /// All experts, or only `expert`.
+    ///
+    /// # Errors
+    /// If nobody decided anything, there is no such expert, or a member decided nothing.
+    pub(super) fn of(data: &Dataset, expert: Option<usize>) -> Result<Self, FitError> {
+        if data.decisions().is_empty() {
+            return Err(FitError::NoExperts);
+        }
+        let experts = data.m();
+        if let Some(expert) = expert {
+            let expected = format!("the position of one of the {experts} experts, counted from 0");
+            ParameterError::check(expert < experts, "the expert to defer to", expert, &expected)?;
+        }
+        let members = expert.map_or(0..experts, |expert| expert..expert + 1);
+        for member in members.clone() {
+            if data.decisions().of_expert(ExpertId::at(member)).is_empty() {
+                let name = data.experts().show(member);
+                let parameter = format!("the number of training cases that expert `{name}` decided");
+                let expected = "1 or more; leave this expert out, or name another one to defer to";
+                return Err(ParameterError::new(parameter, 0, expected).into());
+            }
+        }
+        Ok(Self { members, experts })
+    }
+
+    /// The only expert, for a method that knows no more.
+    ///
+    /// # Errors
+    /// As [`Panel::of`], and if there are several and none is named.
+    pub(super) fn of_one(data: &Dataset, expert: Option<usize>, method: &str) -> Result<Self, FitError> {
+        let panel = Self::of(data, expert)?;
+        let parameter = format!("the number of experts that {method} learns from");
+        let expected = "1: name the `expert` to defer to, or use the surrogate `softmax` or `one-vs-all`";
+        ParameterError::check(panel.len() == 1, &parameter, panel.len(), expected)?;
+        Ok(panel)
+    }
+
+    /// Number of members, J.
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The place of an expert among the members.
+    pub(super) fn place(&self, expert: ExpertId) -> Option<usize> {
+        self.members.contains(&expert.index()).then(|| expert.index() - self.members.start)
+    }
+
+    /// Whether each member gave `case` the label `truth`; `None` for one who did not decide. O(J + votes).
+    pub(super) fn right(&self, decisions: &Decisions, case: usize, truth: Label, right: &mut Vec<Option<bool>>) {
+        right.clear();
+        right.resize(self.len(), None);
+        for (expert, label) in decisions.of_case(CaseId::at(case)).iter() {
+            if let Some(place) = self.place(expert) {
+                right[place] = Some(label == truth);
+            }
+        }
+    }
+
+    /// Whether the only member was right on each case.
+    pub(super) fn only_right(&self, data: &Dataset, labels: &[Label]) -> Vec<Option<bool>> {
+        let expert = ExpertId::at(self.members.start);
+        let said = |case: usize| data.decisions().get(CaseId::at(case), expert);
+        labels.iter().enumerate().map(|(case, truth)| Some(said(case)? == *truth)).collect()
+    }
+}
+
+/// The label of every case.
+///
+/// # Errors
+/// Names the first case without one.
+pub(super) fn known_labels(data: &Dataset) -> Result<Vec<Label>, FitError> {
+    let missing = |case: usize| FitError::MissingLabel { case: data.cases().ids().show(case).to_owned() };
+    data.cases().labels().iter().enumerate().map(|(case, label)| label.ok_or_else(|| missing(case))).collect()
+}
+
+/// The expert who is right most often: position in the roster, the lower one on ties, `None` without decisions on cases
+/// with a known label. An expert with r right of n decisions counts `(r + 1) / (n + 2)`, so that nobody is the best for
+/// one lucky label. O(decisions).
+///
+/// ```
+/// use deferral_core::*;
+/// use deferral_losses::surrogates::most_accurate_expert;
+/// let cases = Cases::new(Names::numbered("case", 2), Features::none(2))?.with_labels(vec![Some(Label(1)); 2])?;
+/// let decisions = Decisions::from_triples(2, 3, [(0, 0, 0), (0, 1, 1), (1, 1, 1), (0, 2, 1)])?;
+/// let data = Dataset::new(cases, decisions, Names::numbered("", 2), Names::numbered("expert", 3))?;
+/// assert_eq!(most_accurate_expert(&data), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn most_accurate_expert(data: &Dataset) -> Option<usize> {
+    let mut counts = vec![(0u32, 0u32); data.m()];
+    for (case, vote) in data.decisions().iter() {
+        if let Some(truth) = data.cases().labels()[case.index()] {
+            let (right, all) = &mut counts[vote.expert.index()];
+            *right += u32::from(vote.label == truth);
+            *all += 1;
+        }
+    }
+    let mut best: Option<(usize, f64)> = None;
+    for (expert, (right, all)) in counts.into_iter().enumerate().filter(|(_, (_, all))| *all > 0) {
+        let accuracy = f64::from(right + 1) / f64::from(all + 2);
+        if best.is_none_or(|(_, most)| accuracy > most) {
+            best = Some((expert, accuracy));
+        }
+    }
+    best.map(|(expert, _)| expert)
+}
