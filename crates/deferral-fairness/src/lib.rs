@@ -5,9 +5,13 @@
 
 mod aside;
 mod balanced;
+mod group_thresholds;
 mod guarantee;
 mod guaranteed_policy;
+mod threshold_search;
 
 pub use balanced::Balanced;
+pub use group_thresholds::{GroupThresholds, GroupThresholdsPolicy};
 pub use guarantee::Guarantee;
 pub use guaranteed_policy::{DeferBy, GroupThreshold, GuaranteedPolicy};
+pub use threshold_search::{FoundThresholds, Idk, IdkRange, ThresholdLoss, ThresholdSearch, search_thresholds};
