@@ -4,8 +4,9 @@ use deferral_core::{
     Absent, CaseWeights, Cases, Context, Dataset, FitError, GroupAttribute, Label, Names, ParameterError, Policy,
     PolicyError, Recorded, Splitter,
 };
+use deferral_metrics::p_value_at_most;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{Binomial, DiscreteCDF, Hypergeometric};
+use statrs::distribution::{DiscreteCDF, Hypergeometric};
 
 use crate::asking::Asking;
 use crate::learner::Consult;
@@ -187,7 +188,7 @@ impl WorstGroup {
     fn p_value(&self, graded: &Graded<'_>, group: usize, threshold: f64) -> f64 {
         let (n, wrong) = graded.errors(group, threshold);
         match self.for_next {
-            None => Binomial::new(self.error, n).map_or(1.0, |errors| errors.cdf(wrong)),
+            None => p_value_at_most(wrong, n, self.error),
             Some(next) => {
                 let share = n as f64 / graded.gold.len().max(1) as f64;
                 let next = (share * next as f64).round() as u64;
