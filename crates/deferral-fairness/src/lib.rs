@@ -4,5 +4,9 @@
 //! None of them needs the group of a case when it is decided, unless it says so.
 
 mod balanced;
+mod differential_odds;
+mod transfer;
 
 pub use balanced::Balanced;
+pub use differential_odds::{DifferentialOdds, RunningOdds};
+pub use transfer::{Transfer, TransferFrom, TransferPolicy};
