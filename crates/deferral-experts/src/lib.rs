@@ -3,8 +3,8 @@
 //! An [`Expert`] answers one case, given its truth; a [`panel`] lets many of them answer all cases, every answer drawn
 //! from a stream of its own; [`SimulatedVotes`] lets them answer only when asked. There are experts with a skill for each group ([`SkilledExpert`]), drawn at random by
 //! [`BiasedPanel`] or built as a [`Specialist`], and experts with a confusion matrix ([`ConfusionExpert`]). Answers go
-//! missing by [`MissingAtRandom`], [`AttendingByGroup`], [`thin`] and [`cap`]. [`ThreeClusters`] and [`Moderation`]
-//! generate whole data sets.
+//! missing by [`MissingAtRandom`], [`AttendingByGroup`], [`thin`] and [`cap`]. [`ThreeClusters`], [`Moderation`] and
+//! [`TwoTasks`] generate whole data sets.
 //!
 //! ```
 //! use deferral_core::{Cases, Features, GroupAttribute, Label, Names, Stream};
@@ -31,6 +31,7 @@ mod moderation;
 mod simulated;
 mod skill;
 mod specialist;
+mod two_tasks;
 
 pub use availability::{AttendingByGroup, MissingAtRandom, cap, thin, thin_by_activity};
 pub use biased::BiasedPanel;
@@ -43,3 +44,4 @@ pub use moderation::{GeneratedCases, Moderation};
 pub use simulated::SimulatedVotes;
 pub use skill::SkilledExpert;
 pub use specialist::Specialist;
+pub use two_tasks::TwoTasks;

@@ -20,6 +20,8 @@ mod group_thresholds;
 mod guarantee;
 mod guaranteed_policy;
 mod threshold_search;
+mod differential_odds;
+mod transfer;
 
 pub use ap_star::{ApStar, ApStarUpdate, ApStarWeighting};
 pub use balanced::Balanced;
@@ -36,3 +38,5 @@ pub use group_thresholds::{GroupThresholds, GroupThresholdsPolicy};
 pub use guarantee::Guarantee;
 pub use guaranteed_policy::{DeferBy, GroupThreshold, GuaranteedPolicy};
 pub use threshold_search::{FoundThresholds, Idk, IdkRange, ThresholdLoss, ThresholdSearch, search_thresholds};
+pub use differential_odds::{DifferentialOdds, RunningOdds};
+pub use transfer::{Transfer, TransferFrom, TransferPolicy};
