@@ -70,11 +70,13 @@ fn given(records: &Records) -> Result<Split, EvalError> {
                 .to_owned(),
         ));
     };
-    let of = |wanted: Part| parts.iter().enumerate().filter(|(_, part)| **part == wanted).map(|(case, _)| case).collect();
+    let of =
+        |wanted: Part| parts.iter().enumerate().filter(|(_, part)| **part == wanted).map(|(case, _)| case).collect();
     let split = Split { train: of(Part::Train), validation: of(Part::Validation), test: of(Part::Test) };
     for (cases, part) in [(&split.train, Part::Train), (&split.test, Part::Test)] {
         if cases.is_empty() {
-            let message = format!("none of the cases with a gold label is in the part `{}` of the given division", part.name());
+            let message =
+                format!("none of the cases with a gold label is in the part `{}` of the given division", part.name());
             return Err(EvalError::Nothing(message));
         }
     }

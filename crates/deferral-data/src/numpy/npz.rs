@@ -236,7 +236,10 @@ mod tests {
         };
         for size in [size - 1, size + 1, u32::MAX - 1] {
             let message = read(&stated(size)).unwrap_err();
-            assert!(message.contains("array `a`: the header promises 64 bytes of numbers, but there are "), "{message}");
+            assert!(
+                message.contains("array `a`: the header promises 64 bytes of numbers, but there are "),
+                "{message}"
+            );
         }
     }
 
