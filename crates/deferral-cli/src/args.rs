@@ -328,6 +328,10 @@ pub(crate) struct Compare {
     /// A setting for every method that has it, weaker than its own (repeatable): 'steps=100'
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
+    /// Go through a grid of settings, 'gamma=0:0.5:0.05 alpha=0:1:0.1' or 'alpha=0,0.5,1', and trade error against
+    /// unfairness between the groups of --group
+    #[arg(long, num_args = 1.., value_name = "KEY=FROM:TO:STEP", requires = "group")]
+    pub(crate) grid: Vec<String>,
     /// Group attribute to show results by, to balance, and to stratify by
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,

@@ -1,6 +1,6 @@
 //! Decided cases counted by what is true and by group: what error, disparate impact and asking rates are made of.
 
-use deferral_core::{GroupId, Label};
+use deferral_core::{GroupId, Label, Outcome, Route};
 use serde::{Deserialize, Serialize};
 
 /// Cases of one class and group.
@@ -45,11 +45,17 @@ impl Cells {
         Self { groups, cells: vec![Cell::default(); classes * groups] }
     }
 
-    pub(crate) fn count(&mut self, truth: Label, group: Option<GroupId>, right: bool, asked: bool) {
+    fn count(&mut self, truth: Label, group: Option<GroupId>, right: bool, asked: bool) {
         let at = truth.index() * self.groups + group.map_or(0, GroupId::index);
         if let Some(cell) = self.cells.get_mut(at) {
             cell.add(Cell { n: 1, wrong: usize::from(!right), asked: usize::from(asked) });
         }
+    }
+
+    /// Counts what came of a case that `experts` people could be asked about.
+    pub(crate) fn count_outcome(&mut self, outcome: &Outcome, truth: Label, group: Option<GroupId>, experts: usize) {
+        let asked = matches!(outcome.route(experts), Route::Experts(_));
+        self.count(truth, group, outcome.verdict.label == truth, asked);
     }
 
     fn sum(&self, wanted: impl Fn(usize) -> bool) -> Cell {

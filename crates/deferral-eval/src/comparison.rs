@@ -5,6 +5,7 @@ use deferral_metrics::Spread;
 use serde::{Deserialize, Serialize};
 
 use crate::cells::Cells;
+use crate::division::Division;
 use crate::experiment::{Experiment, Job};
 use crate::run::Facts;
 
@@ -29,6 +30,8 @@ pub struct Comparison {
     pub priced: bool,
     /// Repetitions and folds of each.
     pub repetitions: (usize, usize),
+    /// Whether every repetition has the same test cases.
+    pub same_cases: bool,
     /// The seed.
     pub seed: u64,
     /// What a reader should know about the features.
@@ -64,6 +67,9 @@ pub struct Record {
     pub load: Vec<u32>,
     /// Case by case: in the first repetition, and in all of them if they were to be kept.
     pub decided: Vec<Decided>,
+    /// Whether each case was decided rightly, where that was to be kept.
+    #[serde(skip)]
+    pub(crate) rights: Vec<bool>,
     /// Expert by expert and then the classifier, in the first repetition only.
     pub experts: Vec<ExpertRecord>,
 }
@@ -136,6 +142,7 @@ impl Record {
             validation: None,
             load: vec![0; experts],
             decided: Vec::new(),
+            rights: Vec::new(),
             experts: Vec::new(),
         }
     }
@@ -143,7 +150,7 @@ impl Record {
     pub(crate) fn count(&mut self, outcome: &Outcome, truth: Label, group: Option<GroupId>) {
         let right = outcome.verdict.label == truth;
         let alone = matches!(outcome.route(self.load.len()), Route::Model(_));
-        self.cells.count(truth, group, right, !alone);
+        self.cells.count_outcome(outcome, truth, group, self.load.len());
         self.all.add(right);
         if let Some(tally) = group.and_then(|g| self.by_group.get_mut(g.index())) {
             tally.add(right);
@@ -193,6 +200,7 @@ impl Comparison {
             decisions: 0,
             priced: false,
             repetitions: (experiment.repetitions, folds),
+            same_cases: experiment.division == Division::Given && !experiment.source.is_drawn_anew(),
             seed: experiment.seed,
             notes: Vec::new(),
             records: Vec::new(),

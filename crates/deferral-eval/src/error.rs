@@ -81,6 +81,9 @@ pub enum EvalError {
     /// Cases could not be divided.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// A grid of settings cannot be gone through.
+    #[error(transparent)]
+    Grid(#[from] crate::grid::GridError),
     /// A parameter is out of range.
     #[error(transparent)]
     Parameter(#[from] ParameterError),

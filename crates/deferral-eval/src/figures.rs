@@ -6,6 +6,7 @@
 mod chart;
 mod first;
 mod frontier;
+mod tradeoff;
 
 use std::cmp::Reverse;
 
@@ -15,6 +16,7 @@ use crate::{Comparison, CurvePoint, EvalError, ExpertRecord, LabelCurve, Row};
 use chart::{Axis, Chart, Dots, around, diagonal, line, named_dots};
 use first::{CASES_AT_LEAST, FirstRepetition};
 pub(crate) use frontier::{frontier_figure, reliability_figure};
+pub(crate) use tradeoff::tradeoff_figures;
 
 /// A figure: drawings and the sentences below them. The sentences are plain text, the drawings are escaped.
 #[derive(Debug, Clone, PartialEq)]

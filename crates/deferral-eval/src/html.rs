@@ -430,6 +430,7 @@ mod tests {
             decisions: 40 * experts.len(),
             priced: false,
             repetitions: (1, 2),
+            same_cases: false,
             seed: 7,
             notes: vec!["a note".to_owned()],
             records: splits.map(|(method, fold)| record(method, fold, groups.len(), experts.len())).collect(),
@@ -462,6 +463,7 @@ mod tests {
             alone: if method == 0 { 20 } else { 0 },
             cells: crate::cells::Cells::default(),
             validation: None,
+            rights: Vec::new(),
             load: (0..experts).map(|expert| if expert < method { 20 } else { 0 }).collect(),
             experts: (0..=experts)
                 .map(|e| ExpertRecord {

@@ -56,6 +56,8 @@ mod source;
 mod stepwise;
 mod suspects;
 mod table;
+mod tradeoff;
+mod tradeoff_report;
 
 pub use aggregation::{aggregate, tasks};
 pub use aggregators::{AGGREGATORS, NamedAggregator};
@@ -83,3 +85,4 @@ pub use source::{Panel, Source, from_generated};
 pub use stepwise::Assigning;
 pub use suspects::Suspicion;
 pub use table::{Table, comparison_numbers, comparison_table};
+pub use tradeoff::{Medians, Sweep, Tradeoff, TradeoffPoint, Tradings, tradeoff};

@@ -9,6 +9,7 @@ use deferral_core::{
 use deferral_data::Records;
 use rayon::prelude::*;
 
+use crate::cells::Cells;
 use crate::comparison::{Comparison, Decided, ExpertRecord, Record};
 use crate::error::EvalError;
 use crate::experiment::{Experiment, Job, features_of};
@@ -16,7 +17,7 @@ use crate::methods::{FeatureKind, Method};
 use crate::policy::{AnyLearner, AnyPolicy};
 
 /// Runs all jobs of an experiment in parallel (on the current rayon pool) and collects their records in order.
-/// `progress` is called after every job with the number of those done and of all.
+/// `progress` is called after every method of every job with the number of those done and of all.
 ///
 /// The result depends on the experiment alone, not on the number of threads.
 ///
@@ -31,6 +32,8 @@ pub fn run(experiment: &Experiment, progress: &(dyn Fn(usize, usize) + Sync)) ->
 pub(crate) enum Keep {
     /// Of the first.
     First,
+    /// Of the first, and of the others whether each was right.
+    Rights,
     /// Of all.
     All,
 }
@@ -42,15 +45,10 @@ pub(crate) fn run_keeping(
 ) -> Result<Comparison, EvalError> {
     let jobs = experiment.plan()?;
     let root = Stream::new(experiment.seed);
-    let done = std::sync::atomic::AtomicUsize::new(0);
-    let results: Vec<Result<Outcome, EvalError>> = jobs
-        .par_iter()
-        .map(|&job| {
-            let result = run_job(experiment, job, keep, &root.child("repetition").nth(job.repetition));
-            progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, jobs.len());
-            result
-        })
-        .collect();
+    let (done, all) = (std::sync::atomic::AtomicUsize::new(0), jobs.len() * experiment.methods.len());
+    let step = || progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, all);
+    let run = |&job: &Job| run_job(experiment, job, keep, &root.child("repetition").nth(job.repetition), &step);
+    let results: Vec<Result<Outcome, EvalError>> = jobs.par_iter().map(run).collect();
     let mut comparison = Comparison::new(experiment);
     for result in results {
         let outcome = result?;
@@ -79,7 +77,13 @@ pub(crate) struct Facts {
     pub(crate) notes: Vec<String>,
 }
 
-fn run_job(experiment: &Experiment, job: Job, keep: Keep, stream: &Stream) -> Result<Outcome, EvalError> {
+fn run_job(
+    experiment: &Experiment,
+    job: Job,
+    keep: Keep,
+    stream: &Stream,
+    step: &dyn Fn(),
+) -> Result<Outcome, EvalError> {
     let all = experiment.source.draw(&experiment.panel, stream)?;
     let (records, unlabelled) = labelled(&all);
     if records.n() == 0 {
@@ -98,6 +102,7 @@ fn run_job(experiment: &Experiment, job: Job, keep: Keep, stream: &Stream) -> Re
             source: Box::new(source),
         };
         outcomes.push(bench.run(at, method, job, keep).map_err(failed)?);
+        step();
     }
     let groups = attribute.map(|name| bare.cases().group(name)).transpose()?;
     let facts = Facts {
@@ -188,23 +193,24 @@ impl<'a> Bench<'a> {
     fn run(&mut self, at: usize, method: &'a Method, job: Job, keep: Keep) -> Result<Record, EvalError> {
         let place = self.fit(method)?;
         let fitted = &self.fitted[place];
-        let Some((_, _, test)) = self.features.iter().find(|(kind, ..)| *kind == fitted.kind) else {
+        let Some((_, train, test)) = self.features.iter().find(|(kind, ..)| *kind == fitted.kind) else {
             return Err(EvalError::Nothing("features went missing".to_owned()));
         };
-        let prices = self.records.prices.as_deref();
-        let rule = method.consultation(&fitted.policy, test.cases(), prices)?;
-        let mut source = Recorded::new(test.decisions(), method.rule.absent);
-        let beliefs = (&fitted.probabilities, &fitted.weights);
-        let stream = self.stream.child("consult");
-        let outcomes = consult(0..test.n(), beliefs, rule.as_ref(), &mut source, prices, &stream)?;
+        let outcomes = self.decide(method, fitted, test, (&fitted.probabilities, &fitted.weights))?;
         let gold = known_labels(test.cases());
-        let shape = (test.k(), self.groups(test)?.map_or(0, deferral_core::GroupAttribute::len));
+        let groups = self.groups(test)?;
+        let shape = (test.k(), groups.map_or(0, deferral_core::GroupAttribute::len));
         let mut record = Record::new(at, job, shape, test.m());
         for (case, outcome) in outcomes.iter().enumerate() {
-            let group = self.groups(test)?.map(|g| g.of_case[case]);
-            record.count(outcome, gold[case], group);
+            record.count(outcome, gold[case], groups.map(|g| g.of_case[case]));
         }
-        let groups = self.groups(test)?;
+        if let Some(held_out) = train.held_out() {
+            record.validation = Some(self.validate(method, fitted, held_out)?);
+        }
+        if keep == Keep::Rights {
+            record.rights =
+                outcomes.iter().zip(&gold).map(|(outcome, truth)| outcome.verdict.label == *truth).collect();
+        }
         if job.repetition == 0 || keep == Keep::All {
             record.decided = outcomes
                 .iter()
@@ -225,6 +231,34 @@ impl<'a> Bench<'a> {
             record.experts = expert_records(test, &gold, fitted);
         }
         Ok(record)
+    }
+
+    /// How a fitted method decides cases of which it believes this.
+    fn decide(
+        &self,
+        method: &Method,
+        fitted: &Fitted<'_>,
+        data: &Dataset,
+        beliefs: (&Probabilities, &Weights),
+    ) -> Result<Vec<deferral_core::Outcome>, EvalError> {
+        let prices = self.records.prices.as_deref();
+        let rule = method.consultation(&fitted.policy, data.cases(), prices)?;
+        let mut source = Recorded::new(data.decisions(), method.rule.absent);
+        let stream = self.stream.child("consult");
+        Ok(consult(0..data.n(), beliefs, rule.as_ref(), &mut source, prices, &stream)?)
+    }
+
+    /// How it does on the cases that are held out for validation.
+    fn validate(&self, method: &Method, fitted: &Fitted<'_>, held_out: &Dataset) -> Result<Cells, EvalError> {
+        let cases = held_out.cases();
+        let (probabilities, weights) = (fitted.policy.classify(cases)?, fitted.policy.weigh(cases)?);
+        let outcomes = self.decide(method, fitted, held_out, (&probabilities, &weights))?;
+        let groups = self.groups(held_out)?;
+        let mut cells = Cells::new(held_out.k(), groups.map_or(0, deferral_core::GroupAttribute::len));
+        for (case, (outcome, truth)) in outcomes.iter().zip(known_labels(cases)).enumerate() {
+            cells.count_outcome(outcome, truth, groups.map(|g| g.of_case[case]), held_out.m());
+        }
+        Ok(cells)
     }
 
     fn groups<'d>(&self, test: &'d Dataset) -> Result<Option<&'d deferral_core::GroupAttribute>, EvalError> {

@@ -4,7 +4,7 @@
 //! comparison on: `run` does the work.
 
 use deferral_core::{ParameterError, Stream};
-use deferral_metrics::{Measured, hypervolume, pareto_front};
+use deferral_metrics::{Measured, Tradeoff as Place, hypervolume, median, pareto_front, quantile};
 use rand::RngExt;
 use serde::Serialize;
 
@@ -45,7 +45,7 @@ pub struct Tradeoff {
     /// Whether settings were chosen on validation cases; else on the test cases themselves, which flatters all.
     pub validated: bool,
     /// The error and disparate impact that areas are taken below: the largest of any family's front.
-    pub reference: (f64, f64),
+    pub reference: Place,
     /// Disparate impacts of [`Tradings::at`].
     pub at: Vec<f64>,
     /// The settings gone through.
@@ -116,7 +116,7 @@ impl Medians {
 
     fn over(runs: &[Self]) -> Self {
         let groups = runs.first().map_or(0, |run| run.asked_by_group.len());
-        let of = |value: &dyn Fn(&Self) -> f64| median(runs.iter().map(value).collect());
+        let of = |value: &dyn Fn(&Self) -> f64| median(&runs.iter().map(value).collect::<Vec<_>>()).unwrap_or_default();
         Self {
             error: of(&|run| run.error),
             impact: of(&|run| run.impact),
@@ -125,20 +125,9 @@ impl Medians {
         }
     }
 
-    /// Disparate impact and error.
-    pub(crate) fn place(&self) -> (f64, f64) {
-        (self.impact, self.error)
-    }
-}
-
-/// The middle of some numbers, or the mean of the two in the middle; 0 for none.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let n = values.len();
-    match n {
-        0 => 0.0,
-        _ if n % 2 == 1 => values[n / 2],
-        _ => 0.5 * (values[n / 2 - 1] + values[n / 2]),
+    /// Error and disparate impact.
+    pub(crate) fn place(&self) -> Place {
+        Place::new(self.error, self.impact)
     }
 }
 
@@ -153,7 +142,8 @@ pub fn tradeoff(
 ) -> Result<Tradeoff, EvalError> {
     let Some(group) = experiment.group.clone() else {
         return Err(EvalError::Nothing(
-            "a grid trades error against unfairness between groups; name the group attribute with --group NAME".to_owned(),
+            "a grid trades error against unfairness between groups; name the group attribute with --group NAME"
+                .to_owned(),
         ));
     };
     ParameterError::check(sweep.resamples > 0, "the number of resamples", sweep.resamples, "1 or more")?;
@@ -186,8 +176,8 @@ fn trade(comparison: &Comparison, families: &[Spread], sweep: &Sweep, group: Str
         .map(|family| Tradings::of(family.name.clone(), family.points.iter().map(&mut point).collect(), &sweep.at))
         .collect();
     let on_fronts = || traded.iter().flat_map(|family| family.front.iter().map(|&at| &family.points[at].test));
-    let reference =
-        (on_fronts().map(|m| m.error).fold(0.0, f64::max), on_fronts().map(|m| m.impact).fold(0.0, f64::max));
+    let most = |value: fn(&Medians) -> f64| on_fronts().map(value).fold(0.0, f64::max);
+    let reference = Place::new(most(|m| m.error), most(|m| m.impact));
     measure_areas(&mut traded, comparison, reference, sweep.resamples, &Stream::new(seed).child("tradeoff"));
     Tradeoff {
         families: traded,
@@ -204,19 +194,20 @@ fn trade(comparison: &Comparison, families: &[Spread], sweep: &Sweep, group: Str
 
 impl Tradings {
     fn of(name: String, points: Vec<TradeoffPoint>, at: &[f64]) -> Self {
-        let places: Vec<(f64, f64)> = points.iter().map(|point| point.chosen_by.place()).collect();
+        let places: Vec<Place> = points.iter().map(|point| point.chosen_by.place()).collect();
         let mut front = pareto_front(&places);
-        front.sort_by(|&a, &b| places[a].0.total_cmp(&places[b].0));
+        front.sort_by(|&a, &b| places[a].disparity.total_cmp(&places[b].disparity));
         let least = |most: &f64| {
-            let within = (0..points.len()).filter(|&point| places[point].0 <= *most);
-            within.min_by(|&a, &b| places[a].1.total_cmp(&places[b].1).then(places[a].0.total_cmp(&places[b].0)))
+            let within = (0..points.len()).filter(|&point| places[point].disparity <= *most);
+            let (error, disparity) = (|at: usize| places[at].error, |at: usize| places[at].disparity);
+            within.min_by(|&a, &b| error(a).total_cmp(&error(b)).then(disparity(a).total_cmp(&disparity(b))))
         };
         let nothing = || Measured::new(0.0, 0);
         Self { at: at.iter().map(least).collect(), name, points, front, area: nothing(), behind: nothing() }
     }
 
     /// Where the points of the front lie on the test cases.
-    pub(crate) fn on_test(&self) -> Vec<(f64, f64)> {
+    pub(crate) fn on_test(&self) -> Vec<Place> {
         self.front.iter().map(|&at| self.points[at].test.place()).collect()
     }
 }
@@ -226,11 +217,11 @@ impl Tradings {
 fn measure_areas(
     families: &mut [Tradings],
     comparison: &Comparison,
-    (error, impact): (f64, f64),
+    reference: Place,
     resamples: usize,
     stream: &Stream,
 ) {
-    let area = |points: &[(f64, f64)]| hypervolume(points, (impact, error));
+    let area = |points: &[Place]| hypervolume(points, reference);
     let whole: Vec<f64> = families.iter().map(|family| area(&family.on_test())).collect();
     let bench = Bench::of(comparison);
     let mut starts = Vec::with_capacity(families.len());
@@ -255,17 +246,15 @@ fn measure_areas(
     }
     let n = bench.runs;
     for (at, family) in families.iter_mut().enumerate() {
-        family.area = Measured::with_interval(whole[at], n, Some(middle(draws[at].clone())));
-        let differences = draws[0].iter().zip(&draws[at]).map(|(first, own)| first - own).collect();
-        family.behind = Measured::with_interval(whole[0] - whole[at], n, Some(middle(differences)));
+        family.area = Measured::with_interval(whole[at], n, middle(&draws[at]));
+        let differences: Vec<f64> = draws[0].iter().zip(&draws[at]).map(|(first, own)| first - own).collect();
+        family.behind = Measured::with_interval(whole[0] - whole[at], n, middle(&differences));
     }
 }
 
 /// The 2.5 and 97.5 percentiles.
-fn middle(mut draws: Vec<f64>) -> (f64, f64) {
-    draws.sort_by(f64::total_cmp);
-    let at = |share: f64| draws[((share * draws.len() as f64) as usize).min(draws.len() - 1)];
-    (at(0.025), at(0.975))
+fn middle(draws: &[f64]) -> Option<(f64, f64)> {
+    quantile(draws, 0.025).zip(quantile(draws, 0.975))
 }
 
 /// What resampling needs to know of the test cases.
@@ -282,16 +271,10 @@ impl Bench {
     fn of(comparison: &Comparison) -> Self {
         let runs = comparison.of(0).count();
         let first = comparison.records.first();
-        let cases = |record: &Record| record.decided.iter().map(|decided| decided.case).collect::<Vec<u32>>();
-        let same = comparison.repetitions.1 == 1
-            && first.is_some_and(|first| {
-                let first_cases = cases(first);
-                comparison.of(0).all(|record| record.rights.len() == first_cases.len() && record.same_cases)
-            });
         let cell = |decided: &crate::Decided| (decided.truth.index(), decided.group.map_or(0, |group| group.index()));
         Self {
             runs,
-            cells: first.filter(|_| same).map(|record| record.decided.iter().map(cell).collect()),
+            cells: first.filter(|_| comparison.same_cases).map(|record| record.decided.iter().map(cell).collect()),
             classes: comparison.labels.len(),
             groups: comparison.groups.len().max(1),
         }
@@ -336,14 +319,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn medians_and_middles() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(median(Vec::new()), 0.0);
-        assert_eq!(middle((0..1000).map(f64::from).collect()), (25.0, 975.0));
-    }
-
-    #[test]
     fn settings_are_chosen_where_they_are_chosen_and_reported_where_they_are_reported() {
         let point = |validation: (f64, f64), test: (f64, f64)| TradeoffPoint {
             method: String::new(),
@@ -360,7 +335,7 @@ mod tests {
         ];
         let family = Tradings::of("defer".to_owned(), points, &[0.04, 0.08, 0.5]);
         assert_eq!(family.front, [1, 0]);
-        assert_eq!(family.on_test(), [(0.04, 0.31), (0.12, 0.26)]);
+        assert_eq!(family.on_test(), [Place::new(0.31, 0.04), Place::new(0.26, 0.12)]);
         assert_eq!(family.at, [None, Some(1), Some(0)]);
     }
 }

@@ -41,6 +41,9 @@ pub(crate) fn run(args: &Compare, globals: Globals) -> Result<(), Failure> {
         Form::of(path)?;
         output::check(path)?;
     }
+    if !args.grid.is_empty() {
+        return super::sweep::run(args, globals);
+    }
     let experiment = experiment(args, &DEFAULT_METHODS, globals)?;
     let comparison = carry_out(&experiment)?;
     let about = about(&experiment, args);
@@ -107,8 +110,8 @@ fn methods(
 
 /// Runs an experiment behind a progress bar.
 pub(crate) fn carry_out(experiment: &Experiment) -> Result<Comparison, Failure> {
-    let jobs = experiment.plan().map_err(Failure::input)?.len();
-    let bar = progress::bar(jobs as u64, "comparing");
+    let fits = experiment.plan().map_err(Failure::input)?.len() * experiment.methods.len();
+    let bar = progress::bar(fits as u64, "comparing");
     let result = run_experiment(experiment, &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
     Ok(result?)
@@ -157,6 +160,9 @@ pub(crate) fn about(experiment: &Experiment, args: &Compare) -> Vec<(String, Str
     add("seed", experiment.seed.to_string());
     for setting in &args.settings {
         add("setting", setting.clone());
+    }
+    for axis in &args.grid {
+        add("grid", axis.clone());
     }
     if let Some(group) = &args.panel.biased_against {
         add("experts", format!("{} biased against {group}, {} for it", args.panel.biased, args.panel.flipped));

@@ -11,6 +11,7 @@ pub(crate) mod frontier;
 pub(crate) mod methods;
 pub(crate) mod quickstart;
 pub(crate) mod simulate;
+pub(crate) mod sweep;
 
 /// What every command gets beside its own arguments.
 #[derive(Debug, Clone, Copy)]
