@@ -3,7 +3,7 @@
 use deferral_core::ParameterError;
 use serde::{Deserialize, Serialize};
 
-/// How a set of experts is scored (Verma, Barrejón and Nalisnick 2023, section 5; reconstructed).
+/// How a set of experts is scored (Verma, Barrejón and Nalisnick 2023; reconstructed).
 ///
 /// The experts stand in the order of their estimated probability of being right, the likeliest first, the lower index
 /// on ties. The score of the first r of them is the sum of these probabilities, and `penalty max(0, r - free)` on top,

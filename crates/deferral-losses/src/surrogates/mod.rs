@@ -7,7 +7,7 @@
 //!
 //! | method | loss of a case | the expert decides iff | source |
 //! |---|---|---|---|
-//! | [`Surrogate::Softmax`] | `-w ln p_y - sum_j a_j ln p_j`, `w = alpha a + 1 - a` | `g_j` is the largest score | Mozannar and Sontag 2020, eq. 6; Verma et al. 2023, eq. 5 |
+//! | [`Surrogate::Softmax`] | `-w ln p_y - sum_j a_j ln p_j`, `w = alpha a + 1 - a` | `g_j` is the largest score | Mozannar and Sontag 2020; Verma et al. 2023 |
 //! | [`Surrogate::OneVsAll`] | a logistic loss a class, and one an expert for `a_j` | `g_j > max_k g_k` | Verma and Nalisnick 2022; Verma et al. 2023 |
 //! | [`Surrogate::AsymmetricSoftmax`] | `-ln softmax_K(g)_y - a ln psi - (1-a) ln (1-psi)` | `psi > max_k softmax_K(g)_k` | Cao et al. 2023 |
 //! | [`Surrogate::Realizable`] | `-alpha ln (p_y + a p_j) - (1-alpha) ln softmax_K(g)_y` | `g_j` is the largest score | Mozannar et al. 2023 |

@@ -44,7 +44,7 @@ pub(super) fn loss(alpha: f64, scores: &[f64], label: usize, right: &[Option<boo
 }
 
 /// The probability that each expert is right, given that the scores minimise the softmax surrogate: with several
-/// experts and `alpha = 1`, `p_j` over the classes' total share (Verma and Nalisnick 2022, section 3); with one,
+/// experts and `alpha = 1`, `p_j` over the classes' total share (Verma and Nalisnick 2022); with one,
 /// `r / (1 + (1 - alpha) r)` of that ratio r for any alpha (solving the same condition). Cut off at 1, which the ratio may
 /// exceed.
 pub(super) fn correctness(alpha: f64, scores: &[f64], classes: usize, right: &mut [f64]) {
@@ -55,7 +55,7 @@ pub(super) fn correctness(alpha: f64, scores: &[f64], classes: usize, right: &mu
     }
 }
 
-/// The cost-sensitive surrogate for any number of choices (Mozannar and Sontag 2020, eq. 4): `-sum_i w_i ln p_i` with
+/// The cost-sensitive surrogate for any number of choices (Mozannar and Sontag 2020): `-sum_i w_i ln p_i` with
 /// `w_i = max_l c_l - c_i`, for classes, experts, or both. Writes the gradient and returns the loss. O(choices).
 ///
 /// With cost 1 for a wrong class and `1 - a` for asking it is [`Surrogate::Softmax`](super::Surrogate::Softmax) with

@@ -42,7 +42,7 @@ impl Standing {
     pub(super) fn ordered_weights(&mut self, ties: Ties) -> &[f64] {
         let Self { keys, weights, order } = self;
         let classifier = keys.len() - 1;
-        let rank = |at: usize| if (at == classifier) == (ties == Ties::Classifier) { 0 } else { 1 };
+        let rank = |at: usize| (at == classifier) != (ties == Ties::Classifier);
         order.clear();
         order.extend(0..keys.len());
         order.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]).then(rank(a).cmp(&rank(b))).then(a.cmp(&b)));

@@ -23,11 +23,11 @@ use super::{asymmetric, one_vs_all, realizable, softmax as shared_softmax};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Surrogate {
-    /// The multi-class cross-entropy with a class for each expert (Mozannar and Sontag 2020, equation 6; several
-    /// experts: Verma, Barrejón and Nalisnick 2023). Its probabilities that an expert is right can exceed 1 and are cut
-    /// off there.
+    /// The multi-class cross-entropy with a class for each expert (Mozannar and Sontag 2020; several experts: Verma,
+    /// Barrejón and Nalisnick 2023). Its probabilities that an expert is right can exceed 1 and are cut off there.
     Softmax {
-        /// How much the label counts where an expert is right, in [0, 1]; 1 is the consistent surrogate.
+        /// How much the label counts where the expert is right, in [0, 1]; 1 is the consistent surrogate. With several
+        /// experts, where any of them is right (ours; the papers have `alpha = 1` there).
         alpha: f64,
     },
     /// A yes-or-no question a class and an expert (Verma and Nalisnick 2022; several experts: Verma, Barrejón and
