@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use deferral_core::files::write_atomically;
 use deferral_eval::{
-    Comparison, Division, Experiment, Method, Row, Source, comparison_numbers, comparison_table, html, run as run_experiment,
+    Comparison, Division, Experiment, Method, Row, Source, comparison_numbers, comparison_table, html,
+    run as run_experiment,
 };
 use deferral_experts::{Moderation, ThreeClusters};
 use serde::Serialize;

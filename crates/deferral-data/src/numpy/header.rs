@@ -34,7 +34,9 @@ pub enum NpyError {
     #[error("the array has {0} dimensions, but at most 2 can be read; reshape it")]
     Dimensions(usize),
     /// The header promises another number of bytes than there are.
-    #[error("the header promises {promised} bytes of numbers, but there are {found}; the array is damaged, save it again")]
+    #[error(
+        "the header promises {promised} bytes of numbers, but there are {found}; the array is damaged, save it again"
+    )]
     Size {
         /// What the header says; the most that can be counted if it is more.
         promised: u64,
@@ -320,10 +322,7 @@ mod tests {
             ("{'shape': (-3,)}", "it has `-3,)}` where a size should be"),
             ("{'shape': (99999999999999999999,)}", "it has `99999999999999999999` where a size should be"),
             ("{'shape': (3 2)}", "it has `2)}` where `)` should be"),
-            (
-                "{'descr': '<f8', 'fortran_order': False, 'shape': (1,)} import os",
-                "something follows the dictionary",
-            ),
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': (1,)} import os", "something follows the dictionary"),
         ] {
             assert_eq!(message(text), expected, "{text}");
         }

@@ -348,13 +348,13 @@ mod tests {
     #[test]
     fn a_small_file() {
         let records = read(entries()).unwrap();
-        assert_eq!(
-            records.ids.iter().collect::<Vec<_>>(),
-            ["train-0", "train-1", "train-2", "test-0", "test-1"]
-        );
+        assert_eq!(records.ids.iter().collect::<Vec<_>>(), ["train-0", "train-1", "train-2", "test-0", "test-1"]);
         let numeric = records.inputs.numeric.as_ref().unwrap();
         assert_eq!(numeric.names, ["x0", "x1", "A"]);
-        assert_eq!((numeric.values.column(1), numeric.values.column(2)), (&[0.25, 2.0, 0.0][..], &[-0.75, 0.0, 1.0][..]));
+        assert_eq!(
+            (numeric.values.column(1), numeric.values.column(2)),
+            (&[0.25, 2.0, 0.0][..], &[-0.75, 0.0, 1.0][..])
+        );
         assert_eq!(records.labels.iter().map(|label| label.unwrap().0).collect::<Vec<_>>(), [0, 1, 0, 1, 1]);
         let group = &records.groups[0];
         assert_eq!((group.name.as_str(), group.values.name(0), group.counts()), ("A", Some("0"), vec![3, 2]));

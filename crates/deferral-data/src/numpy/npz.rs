@@ -26,7 +26,7 @@ const EXTENSION: &str = ".npy";
 /// let path = folder.path().join("arrays.npz");
 /// let mut zip = zip::ZipWriter::new(std::fs::File::create(&path)?);
 /// zip.start_file("ages.npy", zip::write::SimpleFileOptions::default())?;
-/// zip.write_all(b"\x93NUMPY\x01\x00\x39\x00{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}  \n")?;
+/// zip.write_all(b"\x93NUMPY\x01\x00\x3a\x00{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}  \n")?;
 /// zip.write_all(&[31, 44])?;
 /// zip.finish()?;
 ///
@@ -236,7 +236,10 @@ mod tests {
         };
         for size in [size - 1, size + 1, u32::MAX - 1] {
             let message = read(&stated(size)).unwrap_err();
-            assert!(message.contains("array `a`: the header promises 64 bytes of numbers, but there are "), "{message}");
+            assert!(
+                message.contains("array `a`: the header promises 64 bytes of numbers, but there are "),
+                "{message}"
+            );
         }
     }
 

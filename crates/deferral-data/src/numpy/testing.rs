@@ -26,10 +26,7 @@ pub(crate) fn npy_of(shape: &str, numbers: &[f64]) -> Vec<u8> {
 }
 
 /// A `.npz` file of these entries.
-pub(crate) fn npz<'a>(
-    method: CompressionMethod,
-    entries: impl IntoIterator<Item = (&'a str, Vec<u8>)>,
-) -> Vec<u8> {
+pub(crate) fn npz<'a>(method: CompressionMethod, entries: impl IntoIterator<Item = (&'a str, Vec<u8>)>) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(method);
     for (name, content) in entries {

@@ -271,7 +271,16 @@ impl Found {
             .then(|| Numeric { values: Columns::from_values(names.len(), self.numbers), names });
         let inputs = Inputs::new(self.ids.len(), wanted.text.map(|_| self.text), numeric)?;
         let (ids, groups, parts, report) = (self.ids.into_names(), self.groups, self.parts, self.report);
-        Ok(CaseTable { ids, inputs, labels, label_names, groups, parts, report, origin: Some(source.path().to_owned()) })
+        Ok(CaseTable {
+            ids,
+            inputs,
+            labels,
+            label_names,
+            groups,
+            parts,
+            report,
+            origin: Some(source.path().to_owned()),
+        })
     }
 }
 
