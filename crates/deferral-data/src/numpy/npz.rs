@@ -219,7 +219,7 @@ mod tests {
         let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776,), }";
         for method in [Stored, Deflated] {
             assert_eq!(
-                read(&npz(method, [("a.npy", npy(1, header, &[0; 1 << 16]))])).unwrap_err(),
+                read(&npz(method, [("a.npy", npy(1, header, &vec![0; 1 << 16]))])).unwrap_err(),
                 "x.npz, array `a`: the header promises 8796093022208 bytes of numbers, but there are 65536; the array is damaged, save it again"
             );
         }
