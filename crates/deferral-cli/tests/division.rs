@@ -60,7 +60,7 @@ fn a_given_division_is_the_default_and_can_be_overruled() {
 #[test]
 fn a_file_of_learning_to_defer_needs_no_options() {
     let desk = Desk::new();
-    desk.write("x.npz", "no archive".to_owned());
+    desk.write("x.npz", "no archive");
     let audit = "audit --cases x.npz";
     desk.refuses(audit, &["x.npz: this is not a .npz archive (", "write it with numpy.savez"]);
     for option in [

@@ -269,7 +269,7 @@ mod tests {
     use deferral_experts::ThreeClusters;
 
     fn divided(parts: &[Part]) -> Experiment {
-        let clusters = Source::Clusters(ThreeClusters { cases: parts.len(), ..ThreeClusters::default() });
+        let clusters = Source::Clusters(ThreeClusters { cases: parts.len() });
         let records = clusters.draw(&Panel::Recorded, &Stream::new(1)).unwrap().as_ref().clone();
         Experiment {
             source: Source::Table(Arc::new(Records { parts: Some(parts.to_vec()), ..records })),
