@@ -1,4 +1,4 @@
-//! Tables of cases and decisions, arrays of NumPy, and text to features.
+//! Tables of cases and decisions, arrays of `NumPy`, and text to features.
 //!
 //! ```
 //! use deferral_core::{Features, GroupId};

@@ -45,7 +45,7 @@ proptest! {
 
     #[test]
     fn almost_tables(
-        header in prop::sample::select(vec!["task,worker,label", "task,a,b", "a,b,text", "task\troute\tweights"]),
+        header in prop::sample::select(vec!["task,worker,label", "task,worker,label,confidence", "task,split,a", "task,a,b", "a,b,text", "task\troute\tweights"]),
         body in "[ab01,;\t\r\n\"\\-\u{feff}]{0,80}",
     ) {
         read_all(format!("{header}\n{body}").as_bytes());
@@ -69,13 +69,15 @@ proptest! {
         workers in btree_set(name(), 1..5),
         labels in btree_set(name(), 1..4),
         cells in vec(any::<u16>(), 30),
+        sure in vec(prop::option::of(0.0f64..=1.0), 30),
     ) {
         let (n, m, k) = (tasks.len(), workers.len(), labels.len());
         let pairs = (0..n * m).zip(&cells).filter(|(_, cell)| **cell % 3 > 0);
         let triples: Vec<_> = pairs.map(|(at, cell)| ((at / m) as u32, (at % m) as u32, cell % k as u16)).collect();
         prop_assume!(!triples.is_empty());
         let names = |set: &std::collections::BTreeSet<String>| set.iter().collect::<Names>();
-        let decisions = Decisions::from_triples(n, m, triples).unwrap();
+        let said = |case: deferral_core::CaseId, expert: deferral_core::ExpertId| sure[case.index() * m + expert.index()];
+        let decisions = Decisions::from_triples(n, m, triples).unwrap().with_confidences(said);
         let table = DecisionTable::new(decisions, names(&tasks), names(&workers), names(&labels)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         for file in ["d.csv", "d.tsv", "d.jsonl"] {
@@ -85,7 +87,9 @@ proptest! {
             let named = |table: &DecisionTable| {
                 let row = |(case, vote): (deferral_core::CaseId, deferral_core::Vote)| {
                     let place = (table.tasks.show(case.index()).to_owned(), table.workers.show(vote.expert.index()).to_owned());
-                    (place, table.labels.show(vote.label.index()).to_owned())
+                    let label = table.labels.show(vote.label.index()).to_owned();
+                    let sure = table.decisions.confidence(case, vote.expert).map(f64::to_bits);
+                    (place, (label, sure))
                 };
                 table.decisions.iter().map(row).collect::<std::collections::BTreeMap<_, _>>()
             };
@@ -100,6 +104,7 @@ proptest! {
         numbers in vec(prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO, 12),
         groups in vec(name(), 6),
         labels in vec(prop::option::of(0u16..3), 6),
+        parts in prop::option::of(vec(prop::sample::select(vec![Part::Train, Part::Validation, Part::Test]), 6)),
     ) {
         let n = ids.len();
         let numeric = Numeric { names: vec!["x".into(), "y".into()], values: Columns::from_values(2, numbers[..2 * n].to_vec()) };
@@ -107,6 +112,7 @@ proptest! {
         let mut table = CaseTable::new(ids.iter().collect(), inputs).unwrap();
         table.labels = labels[..n].iter().map(|label| label.map(Label)).collect();
         table.label_names = ["a", "b", "c"].iter().collect();
+        table.parts = parts.map(|parts| parts[..n].to_vec());
         table.groups = vec![GroupAttribute::from_values("region", &groups[..n])];
         let folder = tempfile::tempdir().unwrap();
         let options = ReadOptions { features: FeatureColumns::All, ..ReadOptions::default() }.column(Role::Group, "region");
@@ -117,6 +123,7 @@ proptest! {
             prop_assert_eq!(&back.ids, &table.ids);
             prop_assert_eq!(&back.inputs, &table.inputs);
             prop_assert_eq!(&back.groups, &table.groups);
+            prop_assert_eq!(&back.parts, &table.parts);
             let shown = |table: &CaseTable| {
                 let name = |label: &Option<Label>| label.map(|l| table.label_names.show(l.index()).to_owned());
                 table.labels.iter().map(name).collect::<Vec<_>>()

@@ -355,3 +355,29 @@ fn tables_put_together_by_hand_are_checked() {
     assert!(message(CaseTable::new(names(2), inputs).unwrap_err()).starts_with("inputs: 1 entries where 2"));
     assert!(message(Inputs::new(2, Some(vec![]), None).unwrap_err()).starts_with("texts: 0 entries where 2"));
 }
+
+#[test]
+fn parts_that_are_none() {
+    let expected = "is not a part (train, validation, valid, dev or test); correct the cell";
+    assert_eq!(
+        cases("task,split\na,train\nb,Testing\n"),
+        format!("cases.csv, row 3, column `split`: `Testing` {expected}")
+    );
+    assert_eq!(cases("task,part\na,\n"), format!("cases.csv, row 2, column `part`: `` {expected}"));
+    assert_eq!(
+        cases("task,part,split\na,train,train\n"),
+        "cases.csv: both `split` and `part` could be the split; choose with --column split=split or --column split=part"
+    );
+}
+
+#[test]
+fn confidences_that_are_no_probability() {
+    for value in ["85", "85 %", "sure", "-0.1", "NaN", "1.0001"] {
+        assert_eq!(
+            decisions(format!("task,worker,label,confidence\nt,a,1,0.5\nt,b,0,{value}\n")),
+            format!(
+                "labels.csv, row 3, column `confidence`: `{value}` is not a probability between 0 and 1, such as 0.85; correct the cell"
+            )
+        );
+    }
+}

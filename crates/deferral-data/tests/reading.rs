@@ -236,3 +236,62 @@ fn public_types_can_cross_threads() {
     check::<RouteRow>();
     let _: fn(&Path, Option<Format>) -> Result<Vec<RouteRow>, TableError> = read_routes;
 }
+
+#[test]
+fn a_given_division_is_read_by_name_or_by_role() {
+    use Part::{Test, Train, Validation};
+    let default = ReadOptions::default();
+    let by_name = "task,split\na,train\nb, valid\nc,dev\nd,validation\ne,test\n";
+    assert_eq!(cases("c.csv", by_name, &default).parts, Some(vec![Train, Validation, Validation, Validation, Test]));
+    let json = "{\"task\":1,\"part\":\"test\"}\n{\"task\":2,\"part\":\"train\"}\n";
+    assert_eq!(cases("c.jsonl", json, &default).parts, Some(vec![Test, Train]));
+    let fold = "task,Fold,x\na,train,1\nb,test,2\n";
+    assert_eq!(cases("c.csv", fold, &default).parts, None);
+    let named = ReadOptions { features: FeatureColumns::All, ..ReadOptions::default() }.column(Role::Split, "Fold");
+    let table = cases("c.csv", fold, &named);
+    assert_eq!(table.parts, Some(vec![Train, Test]));
+    assert_eq!(table.inputs.numeric.unwrap().names, ["x"]);
+    // A row that is dropped is in no part.
+    assert_eq!(cases("c.csv", "task,split\n,train\nb,test\n", &default).parts, Some(vec![Test]));
+}
+
+#[test]
+fn a_given_division_stays_with_its_cases() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "both.csv", "task,split,w1\na,train,0\nb,test,1\nc,dev,-\n");
+    // The column of the division is not an expert, whatever the pattern.
+    let records = Records::from_wide(&path, &ReadOptions::default().wide("*", ["-"])).unwrap();
+    assert_eq!(list(&records.experts), ["w1"]);
+    assert_eq!(records.parts, Some(vec![Part::Train, Part::Test, Part::Validation]));
+    assert_eq!(records.select(&[2, 0]).parts, Some(vec![Part::Validation, Part::Train]));
+    let (cases, _) = records.into_tables().unwrap();
+    let mut csv = Vec::new();
+    cases.write_to(&mut csv, Format::Csv).unwrap();
+    assert_eq!(String::from_utf8(csv).unwrap(), "task,split\na,train\nb,test\nc,validation\n");
+}
+
+#[test]
+fn stated_confidences_stay_with_their_decisions() {
+    let content = "task,worker,label,confidence\nt2,bob,1,0.75\nt1,bob,0,\nt1,ann,1,1\nt3,ann,0,0.5\n";
+    let table = decisions("a.csv", content, &ReadOptions::default());
+    let said = |decisions: &deferral_core::Decisions, task: u32, worker: u32| {
+        decisions.confidence(CaseId(task), ExpertId(worker))
+    };
+    assert_eq!((list(&table.tasks), list(&table.workers)), (vec!["t2", "t1", "t3"], vec!["bob", "ann"]));
+    assert_eq!(said(&table.decisions, 0, 0), Some(0.75));
+    assert_eq!((said(&table.decisions, 1, 0), said(&table.decisions, 1, 1)), (None, Some(1.0)));
+    assert_eq!(table.report.unused_columns, [""; 0]);
+    let mut csv = Vec::new();
+    table.write_to(&mut csv, Format::Csv).unwrap();
+    let written = "task,worker,label,confidence\nt2,bob,1,0.75\nt1,bob,0,\nt1,ann,1,1\nt3,ann,0,0.5\n";
+    assert_eq!(String::from_utf8(csv).unwrap(), written);
+    // Joined to cases in another order, of which one is not known.
+    let joined = join(cases("c.csv", "task\nt1\nt0\nt2\n", &ReadOptions::default()), table, UnknownTask::Drop).unwrap();
+    assert_eq!(said(&joined.decisions, 2, 0), Some(0.75));
+    assert_eq!((said(&joined.decisions, 0, 0), said(&joined.decisions, 0, 1)), (None, Some(1.0)));
+    let nothing = decisions("a.csv", "task,worker,label,confidence\nt,w,1,\n", &ReadOptions::default());
+    assert!(!nothing.decisions.has_confidences());
+    let sure = ReadOptions::default().column(Role::Confidence, "sure");
+    let named = decisions("a.jsonl", "{\"task\":1,\"worker\":2,\"label\":3,\"sure\":0.25}\n", &sure);
+    assert_eq!(said(&named.decisions, 0, 0), Some(0.25));
+}

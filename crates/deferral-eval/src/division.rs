@@ -82,3 +82,42 @@ fn given(records: &Records) -> Result<Split, EvalError> {
     }
     Ok(split)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Panel, Source};
+    use deferral_core::Features;
+    use deferral_experts::Moderation;
+
+    fn records(parts: Option<Vec<Part>>) -> Records {
+        let desk = Source::Moderation(Moderation { cases: 6, ..Moderation::default() });
+        Records { parts, ..desk.draw(&Panel::Recorded, &Stream::new(1)).unwrap().as_ref().clone() }
+    }
+
+    fn split(records: &Records) -> Result<Vec<Split>, String> {
+        let bare = records.dataset(Features::none(records.n())).unwrap();
+        Division::Given.split(records, bare.cases(), None, &Stream::new(1)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_given_division_is_taken_as_it_is() {
+        use Part::{Test, Train, Validation};
+        let divided = records(Some(vec![Test, Train, Validation, Train, Test, Train]));
+        let expected = Split { train: vec![1, 3, 5], validation: vec![2], test: vec![0, 4] };
+        assert_eq!(split(&divided).unwrap(), [expected]);
+        assert_eq!(split(&divided.select(&[0, 1])).unwrap()[0].validation, [0; 0]);
+    }
+
+    #[test]
+    fn a_division_that_is_missing_or_has_an_empty_side_is_an_error() {
+        let message = split(&records(None)).unwrap_err();
+        assert!(message.starts_with("the cases do not come divided; say which column"), "{message}");
+        for (only, lacking) in [(Part::Train, "test"), (Part::Test, "train"), (Part::Validation, "train")] {
+            let message = split(&records(Some(vec![only; 6]))).unwrap_err();
+            let expected =
+                format!("none of the cases with a gold label is in the part `{lacking}` of the given division");
+            assert_eq!(message, expected);
+        }
+    }
+}

@@ -291,3 +291,63 @@ fn expert_records(test: &Dataset, gold: &[Label], fitted: &Fitted<'_>) -> Vec<Ex
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::division::Division;
+    use crate::experiment::FeatureChoice;
+    use crate::source::{Panel, Source};
+    use deferral_data::Part;
+    use deferral_experts::ThreeClusters;
+
+    fn divided(parts: &[Part]) -> Experiment {
+        let clusters = Source::Clusters(ThreeClusters { cases: parts.len() });
+        let records = clusters.draw(&Panel::Recorded, &Stream::new(1)).unwrap().as_ref().clone();
+        Experiment {
+            source: Source::Table(Arc::new(Records { parts: Some(parts.to_vec()), ..records })),
+            panel: Panel::Recorded,
+            division: Division::Given,
+            repetitions: 2,
+            methods: vec![Method::parse("majority", &[], None).unwrap()],
+            features: FeatureChoice::default(),
+            group: None,
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn what_is_held_out_goes_with_the_training_set_and_is_scaled_by_it() {
+        use Part::{Test, Train, Validation};
+        let parts: Vec<Part> = (0..60).map(|case| [Train, Train, Validation, Test][case % 4]).collect();
+        let experiment = divided(&parts);
+        let Source::Table(records) = &experiment.source else { panic!("a table") };
+        let bare = records.dataset(Features::none(records.n())).unwrap();
+        let splits = experiment.division.split(records, bare.cases(), None, &Stream::new(1)).unwrap();
+        let mut bench = Bench::new(&experiment, records, &splits[0], Stream::new(1));
+        let at = bench.featurised(FeatureKind::Numeric).unwrap();
+        let (_, train, test) = &bench.features[at];
+        let held_out = train.held_out().unwrap();
+        assert_eq!((train.n(), held_out.n(), test.n()), (30, 15, 15));
+        assert_eq!(held_out.cases().ids(), &records.ids.select(&splits[0].validation));
+        assert!(test.held_out().is_none());
+        let mean = |data: &Dataset| {
+            let values = data.cases().features().as_dense().unwrap();
+            values.iter().map(|column| column[0]).sum::<f64>() / data.n() as f64
+        };
+        assert!(mean(train).abs() < 1e-12);
+        // The same scale, so not centred on itself.
+        assert!(mean(held_out).abs() > 1e-6 && held_out.cases().dim() == train.cases().dim());
+    }
+
+    #[test]
+    fn a_given_division_is_the_same_in_each_repetition() {
+        use Part::{Test, Train};
+        let parts: Vec<Part> = (0..40).map(|case| if case < 30 { Train } else { Test }).collect();
+        let comparison = run(&divided(&parts), &|_, _| {}).unwrap();
+        assert_eq!(comparison.repetitions, (2, 1));
+        assert_eq!(comparison.records.iter().map(|record| record.all.n).collect::<Vec<_>>(), [10, 10]);
+        let decided: Vec<u32> = comparison.records[0].decided.iter().map(|decided| decided.case).collect();
+        assert_eq!(decided, (30..40).collect::<Vec<_>>());
+    }
+}

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// A header of three entries has about a hundred bytes; NumPy itself refuses more than this without being told.
+/// A header of three entries has about a hundred bytes; `NumPy` itself refuses more than this without being told.
 const LONGEST: u32 = 10_000;
 
 /// Why an array was refused.
@@ -27,7 +27,7 @@ pub enum NpyError {
     Type {
         /// The type in words.
         what: &'static str,
-        /// The type as NumPy writes it.
+        /// The type as `NumPy` writes it.
         descr: String,
     },
     /// The array has more than two dimensions.

@@ -347,6 +347,7 @@ mod tests {
 
     #[test]
     fn a_small_file() {
+        use Part::{Test, Train, Validation};
         let records = read(entries()).unwrap();
         assert_eq!(records.ids.iter().collect::<Vec<_>>(), ["train-0", "train-1", "train-2", "test-0", "test-1"]);
         let numeric = records.inputs.numeric.as_ref().unwrap();
@@ -362,7 +363,6 @@ mod tests {
         assert_eq!(decided, [0, 1, 0, 1, 0]);
         let sure = |case| records.decisions.confidence(CaseId(case), ExpertId(0)).unwrap();
         assert_eq!((0..5).map(sure).collect::<Vec<_>>(), [0.75, 0.75, 0.5, 1.0, 1.0]);
-        use Part::{Test, Train, Validation};
         assert_eq!(records.parts, Some(vec![Train, Validation, Train, Test, Test]));
         let unseen = records.unseen.as_ref().unwrap();
         assert_eq!((unseen.names[1].as_str(), unseen.values.column(4)), ("y2[1]", &[0.0, 1.0][..]));

@@ -1,4 +1,4 @@
-//! Arrays that NumPy wrote, and the data sets that are published as such.
+//! Arrays that `NumPy` wrote, and the data sets that are published as such.
 
 mod header;
 mod learning_to_defer;

@@ -1,4 +1,4 @@
-//! One array of numbers in NumPy's own format, `.npy`.
+//! One array of numbers in the own format of `NumPy`, `.npy`.
 
 use std::io::{self, Read};
 

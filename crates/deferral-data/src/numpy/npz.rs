@@ -26,7 +26,7 @@ const EXTENSION: &str = ".npy";
 /// let path = folder.path().join("arrays.npz");
 /// let mut zip = zip::ZipWriter::new(std::fs::File::create(&path)?);
 /// zip.start_file("ages.npy", zip::write::SimpleFileOptions::default())?;
-/// zip.write_all(b"\x93NUMPY\x01\x00\x39\x00{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}  \n")?;
+/// zip.write_all(b"\x93NUMPY\x01\x00\x3a\x00{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}  \n")?;
 /// zip.write_all(&[31, 44])?;
 /// zip.finish()?;
 ///
@@ -219,7 +219,7 @@ mod tests {
         let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776,), }";
         for method in [Stored, Deflated] {
             assert_eq!(
-                read(&npz(method, [("a.npy", npy(1, header, &[0; 1 << 16]))])).unwrap_err(),
+                read(&npz(method, [("a.npy", npy(1, header, &vec![0; 1 << 16]))])).unwrap_err(),
                 "x.npz, array `a`: the header promises 8796093022208 bytes of numbers, but there are 65536; the array is damaged, save it again"
             );
         }
