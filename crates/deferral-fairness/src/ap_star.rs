@@ -18,7 +18,7 @@ pub enum ApStarWeighting {
     PerCase,
 }
 
-/// Minimax Pareto fairness by adaptive projection around any learner (Martinez, Bertran and Sapiro 2020, APStar).
+/// Minimax Pareto fairness by adaptive projection around any learner (Martinez, Bertran and Sapiro 2020, algorithm `APStar`).
 ///
 /// Each iteration fits the learner with group weights, measures the risk of each group on other cases, and moves the
 /// weights towards the groups whose risk is not below the best worst risk so far. The policy with the smallest worst
@@ -171,7 +171,9 @@ impl ApStarUpdate {
             *weight = (1.0 - self.alpha) * *weight + if *risk >= self.best { pull } else { 0.0 };
         }
         let total: f64 = self.weights.iter().sum();
-        self.weights.iter_mut().for_each(|weight| *weight /= total);
+        for weight in &mut self.weights {
+            *weight /= total;
+        }
         better
     }
 

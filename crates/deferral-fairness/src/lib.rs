@@ -13,6 +13,10 @@ mod minimax;
 mod minimax_trace;
 mod mixture;
 mod noisy_groups;
+mod reductions;
+mod reductions_constraint;
+mod reductions_game;
+mod reductions_response;
 
 pub use ap_star::{ApStar, ApStarUpdate, ApStarWeighting};
 pub use balanced::Balanced;
@@ -24,3 +28,6 @@ pub use minimax::{Minimax, MinimaxForm};
 pub use minimax_trace::MinimaxTrace;
 pub use mixture::Mixture;
 pub use noisy_groups::NoisyBalanced;
+pub use reductions::{Constrained, ConstrainedPolicy, ConstrainedReport, ConstraintRow};
+pub use reductions_constraint::Constraint;
+pub use reductions_response::Response;

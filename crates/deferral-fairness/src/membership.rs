@@ -92,7 +92,9 @@ impl Membership {
             let sum: f64 = column.iter().sum();
             let which = format!("the sum of the group probabilities of case {case}");
             ParameterError::check((sum - 1.0).abs() <= SUM_TOLERANCE, &which, sum, "1")?;
-            column.iter_mut().for_each(|p| *p /= sum);
+            for p in column {
+                *p /= sum;
+            }
         }
         Ok(Self { attribute: attribute.into(), groups, shares }.occurring())
     }

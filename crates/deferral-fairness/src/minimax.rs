@@ -184,7 +184,7 @@ impl<L: Learner> Minimax<L> {
             let scaled = CaseWeights::new(case_weights.clone())?;
             let policy = self.learner.fit(&sides.fit.data, &scaled, &mut ctx.part(&format!("round {round}")))?;
             let measures = sides.measure(&policy)?;
-            trace.push(auditor.group_weights(), &measures);
+            trace.push(&auditor.group_weights(), &measures);
             members.push(policy);
             ctx.report(&Event::Step { step: round, of: self.rounds, loss: trace.worst_of_round(round - 1) })?;
             auditor.answer(&measures, step_size(self.step, self.power, round));
@@ -217,14 +217,15 @@ impl<L: Learner> Minimax<L> {
                 trace.errors.len()
             )))?;
         }
-        if self.form == MinimaxForm::Minimax && self.error.is_one_sided() {
-            if let Some(class) = only_class(members, &sides.fit.data)? {
-                ctx.report(&Event::Note(format!(
-                    "every case is said to be `{}`: counting errors on one class alone asks for no more; give a bound \
+        if self.form == MinimaxForm::Minimax
+            && self.error.is_one_sided()
+            && let Some(class) = only_class(members, &sides.fit.data)?
+        {
+            ctx.report(&Event::Note(format!(
+                "every case is said to be `{}`: counting errors on one class alone asks for no more; give a bound \
                      (the relaxed form) or count the errors on every case",
-                    sides.fit.data.label_names().show(class)
-                )))?;
-            }
+                sides.fit.data.label_names().show(class)
+            )))?;
         }
         Ok(())
     }
@@ -310,7 +311,9 @@ impl<'a> Auditor<'a> {
         }
         let least = weights.iter().copied().fold(0.0, f64::min);
         if least < 0.0 {
-            weights.iter_mut().for_each(|weight| *weight -= least);
+            for weight in &mut weights {
+                *weight -= least;
+            }
         }
         weights
     }
