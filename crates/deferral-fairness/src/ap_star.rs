@@ -1,6 +1,6 @@
 //! The worst group as good as it can be, with one policy instead of a mixture.
 
-use deferral_core::{CaseWeights, Cases, Context, Dataset, Event, FitError, Learner, ParameterError};
+use deferral_core::{CaseWeights, Cases, Context, Dataset, Event, FitError, FitStatus, Learner, ParameterError};
 use serde::{Deserialize, Serialize};
 
 use crate::group_errors::ErrorKind;
@@ -100,7 +100,7 @@ impl<L: Learner> Learner for ApStar<L> {
         let (groups, mass) = (&sides.fit.groups[0], sides.mass());
         let sizes = groups.masses(&mass);
         let mut update = ApStarUpdate::new(sizes.len(), self.alpha, self.k_min)?;
-        let (mut best, mut failures) = (None, 0);
+        let (mut best, mut failures, mut status) = (None, 0, FitStatus::StepLimit);
         for iteration in 1..=self.iterations {
             let group_weights: Vec<f64> = match self.weighting {
                 ApStarWeighting::PerGroup => update.weights().to_vec(),
@@ -118,9 +118,11 @@ impl<L: Learner> Learner for ApStar<L> {
                 failures += 1;
             }
             if failures >= self.patience {
+                status = FitStatus::Converged;
                 break;
             }
         }
+        ctx.report(&Event::Finished(status))?;
         best.ok_or(FitError::NoCases)
     }
 }

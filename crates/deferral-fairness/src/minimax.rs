@@ -107,10 +107,10 @@ impl<L> Minimax<L> {
     /// The variant in the released code of the joint framework: 5 rounds, `weight_g *= exp(loss_g / sqrt(r))` after
     /// round r.
     ///
-    /// That code never divides the weights by their sum; here case weights have mean 1, so that only proportions
-    /// count and the effective learning rate does not grow with the loss. It takes `loss_g` from the last batch, here
-    /// it is the system's log loss on all training cases; and it decides by the majority of its five models, here they
-    /// are a mixture.
+    /// Where it differs: that code never divides the weights by their sum, while case weights here have mean 1, so that
+    /// only proportions count and the effective learning rate does not grow with the loss. It takes `loss_g`, of system
+    /// and classifier, from the last batch; here it is the system's log loss on all training cases. It decides by the
+    /// majority of its five models; here they are a mixture.
     pub fn published(attribute: impl Into<String>, learner: L) -> Self {
         Self { rounds: 5, ..Self::by(attribute, learner) }
     }
@@ -197,6 +197,7 @@ impl<L: Learner> Minimax<L> {
             }
         }
         self.warn(sides, &members, &trace, ctx)?;
+        ctx.report(&Event::Finished(trace.status))?;
         Ok((Mixture::uniform(members)?, trace))
     }
 

@@ -177,6 +177,41 @@ fn a_bound_on_group_losses_is_kept_or_refused() {
 }
 
 #[test]
+fn a_bound_that_is_missed_without_a_proof_is_said() {
+    // The first answer looks at no group; nothing shows yet that .25 is out of reach.
+    let (data, choice) = two_models(4, 1);
+    let constraint = Constraint::BoundedGroupLoss { loss: ErrorKind::ZeroOne, bound: 0.25 };
+    let learner = Constrained { iterations: 1, ..Constrained::by("group", constraint, choice) };
+    let (result, notes) = noted(|ctx| learner.fit_reported(&data, &CaseWeights::uniform(50), ctx));
+    assert_eq!(result.unwrap().1.status, FitStatus::StepLimit);
+    assert!(
+        notes.len() == 1 && notes[0].starts_with("group `b` is at 0.5000, 0.2500 over its limit 0.25 after 1 fits")
+    );
+}
+
+/// A learner to whom every question is one of a single class.
+struct Refuses;
+
+impl Learner for Refuses {
+    type Policy = Linear;
+    fn fit(&self, data: &Dataset, _: &CaseWeights, _: &mut Context<'_>) -> Result<Linear, FitError> {
+        Err(FitError::SingleClass { n: data.n(), label: "0".to_owned() })
+    }
+}
+
+#[test]
+fn a_question_of_one_class_has_a_constant_answer() {
+    let data = one_feature(60);
+    let learner = Constrained::by("group", Constraint::DemographicParity { slack: 0.1 }, Refuses);
+    let (policy, report) = noted(|ctx| learner.fit_reported(&data, &CaseWeights::uniform(60), ctx)).0.unwrap();
+    let ones = data.gold().unwrap().iter().filter(|y| y.0 == 1).count();
+    let class = usize::from(ones > 30);
+    let constant = Response::Constant { class, experts: 0, classes: 2 };
+    assert_eq!(policy.members().map(|(member, _)| member.clone()).collect::<Vec<_>>(), [constant]);
+    assert!((report.loss - ones.min(60 - ones) as f64 / 60.0).abs() < 1e-9, "{report:?}");
+}
+
+#[test]
 fn log_losses_of_groups_are_bounded_in_belief() {
     let data = biased(300);
     let uniform = CaseWeights::uniform(300);
