@@ -154,14 +154,14 @@ impl<L: Learner> Constrained<L> {
         let mut gradient = ExponentiatedGradient::new(rows.bounds(), self.most(), self.step / self.most());
         let mut multipliers = vec![0.0; rows.bounds()];
         let mut lower = f64::NEG_INFINITY;
-        let (mut fits, mut status) = (0, FitStatus::StepLimit);
+        let (mut fits, mut status, mut best) = (0, FitStatus::StepLimit, None);
         let mut mixed = loop {
             fits += 1;
             let part = &mut ctx.part(&format!("iteration {fits}"));
             let response = self.respond(data, &rows, &multipliers, part)?;
             gradient.answer(&pool.add(response)?);
             lower = lower.max(pool.game.least(&multipliers));
-            let mixed = pool.game.mix();
+            let mixed = pool.game.mix().or_earlier(best);
             ctx.report(&Event::Step { step: fits, of: self.iterations, loss: mixed.loss })?;
             self.refuse_impossible(lower, &pool, &mixed)?;
             if mixed.excess <= KEPT && mixed.loss - lower <= self.gap {
@@ -174,6 +174,7 @@ impl<L: Learner> Constrained<L> {
                 Some(worst) if fits % 2 == 1 => worst,
                 _ => gradient.multipliers(),
             };
+            best = Some(mixed);
         };
         let report = self.report(&rows, &pool, &mixed, lower, fits, status);
         if let Some(missed) = worst_row(&report).filter(|_| mixed.excess > KEPT) {

@@ -8,6 +8,7 @@ use deferral_fairness::*;
 use deferral_models::Classifier;
 use games::*;
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem};
+use proptest::prelude::*;
 
 const PARITIES: [fn(f64) -> Constraint; 4] = [
     |slack| Constraint::DemographicParity { slack },
@@ -104,6 +105,38 @@ fn the_saddle_point_is_the_linear_program_over_all_thresholds() {
             assert!(policy.members().len() <= 2 * departures.len() + 1);
             assert_eq!(notes, Vec::<String>::new());
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// On any data: the constraint is kept, nothing beats the exact answer, and what is said to be within the gap is.
+    #[test]
+    fn no_lottery_is_better_than_the_exact_one(
+        cases in prop::collection::vec((0u8..12, 0u16..2, 0usize..3), 20..45),
+        parity in 0usize..4,
+        slack in 0.01f64..0.3,
+    ) {
+        let labels: Vec<u16> = cases.iter().map(|case| case.1).collect();
+        prop_assume!(labels.contains(&0) && labels.contains(&1));
+        let groups: Vec<&str> = cases.iter().map(|case| ["a", "b", "c"][case.2]).collect();
+        // A group without a case of some label has no rate to compare; such data have a test of their own.
+        let occurs = |g: &str, y: u16| cases.iter().zip(&groups).any(|(case, name)| *name == g && case.1 == y);
+        prop_assume!(["a", "b", "c"].iter().all(|g| occurs(g, 0) && occurs(g, 1)));
+        let data = dataset(Columns::from_values(1, cases.iter().map(|c| f64::from(c.0)).collect()), &labels, &groups);
+        let (constraint, choice) = (PARITIES[parity](slack), Choice::thresholds(&data));
+        let learner = Constrained::by("group", constraint, choice.clone());
+        let fit = |ctx: &mut Context<'_>| learner.fit_reported(&data, &CaseWeights::uniform(data.n()), ctx);
+        let (policy, report) = noted(fit).0.unwrap();
+        let says = policy.together(&data).unwrap();
+        let (found, best) = (error(&says, &data), exact(&choice.0, constraint, slack, &data));
+        prop_assert!(departures(constraint, &says, &data).iter().all(|d| d.abs() <= slack + 1e-6), "{report:?}");
+        prop_assert!(found >= best - 1e-6 && report.lower <= best + 1e-6, "{report:?} against {best}");
+        if report.status == FitStatus::Converged {
+            prop_assert!(found <= best + learner.gap + 1e-6, "{report:?} against {best}");
+        }
+        prop_assert!(found <= best + 0.02, "{report:?} against {best}");
     }
 }
 
