@@ -1,6 +1,6 @@
 //! The worst group as good as it can be, with one policy instead of a mixture.
 
-use deferral_core::{CaseWeights, Cases, Context, Dataset, Event, FitError, Learner, ParameterError};
+use deferral_core::{CaseWeights, Cases, Context, Dataset, Event, FitError, FitStatus, Learner, ParameterError};
 use serde::{Deserialize, Serialize};
 
 use crate::group_errors::ErrorKind;
@@ -18,7 +18,7 @@ pub enum ApStarWeighting {
     PerCase,
 }
 
-/// Minimax Pareto fairness by adaptive projection around any learner (Martinez, Bertran and Sapiro 2020, APStar).
+/// Minimax Pareto fairness by adaptive projection around any learner (Martinez, Bertran and Sapiro 2020, algorithm `APStar`).
 ///
 /// Each iteration fits the learner with group weights, measures the risk of each group on other cases, and moves the
 /// weights towards the groups whose risk is not below the best worst risk so far. The policy with the smallest worst
@@ -100,7 +100,7 @@ impl<L: Learner> Learner for ApStar<L> {
         let (groups, mass) = (&sides.fit.groups[0], sides.mass());
         let sizes = groups.masses(&mass);
         let mut update = ApStarUpdate::new(sizes.len(), self.alpha, self.k_min)?;
-        let (mut best, mut failures) = (None, 0);
+        let (mut best, mut failures, mut status) = (None, 0, FitStatus::StepLimit);
         for iteration in 1..=self.iterations {
             let group_weights: Vec<f64> = match self.weighting {
                 ApStarWeighting::PerGroup => update.weights().to_vec(),
@@ -118,9 +118,11 @@ impl<L: Learner> Learner for ApStar<L> {
                 failures += 1;
             }
             if failures >= self.patience {
+                status = FitStatus::Converged;
                 break;
             }
         }
+        ctx.report(&Event::Finished(status))?;
         best.ok_or(FitError::NoCases)
     }
 }
@@ -171,7 +173,9 @@ impl ApStarUpdate {
             *weight = (1.0 - self.alpha) * *weight + if *risk >= self.best { pull } else { 0.0 };
         }
         let total: f64 = self.weights.iter().sum();
-        self.weights.iter_mut().for_each(|weight| *weight /= total);
+        for weight in &mut self.weights {
+            *weight /= total;
+        }
         better
     }
 

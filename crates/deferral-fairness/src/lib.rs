@@ -21,6 +21,10 @@ mod mixture;
 mod noisy_groups;
 mod threshold_search;
 mod transfer;
+mod reductions;
+mod reductions_constraint;
+mod reductions_game;
+mod reductions_response;
 
 pub use ap_star::{ApStar, ApStarUpdate, ApStarWeighting};
 pub use balanced::Balanced;
@@ -39,3 +43,6 @@ pub use mixture::Mixture;
 pub use noisy_groups::NoisyBalanced;
 pub use threshold_search::{FoundThresholds, Idk, IdkRange, ThresholdLoss, ThresholdSearch, search_thresholds};
 pub use transfer::{Transfer, TransferFrom, TransferPolicy};
+pub use reductions::{Constrained, ConstrainedPolicy, ConstrainedReport, ConstraintRow};
+pub use reductions_constraint::Constraint;
+pub use reductions_response::Response;

@@ -21,10 +21,27 @@ const SUM_TOLERANCE: f64 = 1e-6;
 /// # Ok::<(), deferral_core::ParameterError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Membership {
     attribute: String,
     groups: Names,
     shares: Columns,
+}
+
+/// A membership as a file has it.
+#[derive(Deserialize)]
+struct Unchecked {
+    attribute: String,
+    groups: Names,
+    shares: Columns,
+}
+
+impl TryFrom<Unchecked> for Membership {
+    type Error = ParameterError;
+
+    fn try_from(read: Unchecked) -> Result<Self, ParameterError> {
+        Self { attribute: read.attribute, groups: read.groups, shares: read.shares }.normalised()
+    }
 }
 
 impl Membership {
@@ -79,22 +96,27 @@ impl Membership {
         groups: Names,
         shares: Probabilities,
     ) -> Result<Self, ParameterError> {
-        let mut shares = shares.0;
-        let expected = format!("{}, one for each group", groups.len());
-        let ok = shares.rows() == groups.len() && !groups.is_empty();
-        ParameterError::check(ok, "the number of rows of the group probabilities", shares.rows(), &expected)?;
-        for case in 0..shares.n() {
-            let column = shares.column_mut(case);
+        Ok(Self { attribute: attribute.into(), groups, shares: shares.0 }.normalised()?.occurring())
+    }
+
+    fn normalised(mut self) -> Result<Self, ParameterError> {
+        let expected = format!("{}, one for each group", self.groups.len());
+        let ok = self.shares.rows() == self.groups.len() && !self.groups.is_empty();
+        ParameterError::check(ok, "the number of rows of the group probabilities", self.shares.rows(), &expected)?;
+        for case in 0..self.shares.n() {
+            let column = self.shares.column_mut(case);
             if let Some(group) = column.iter().position(|p| !(0.0..=1.0 + SUM_TOLERANCE).contains(p)) {
-                let which = format!("the probability that case {case} belongs to `{}`", groups.show(group));
+                let which = format!("the probability that case {case} belongs to `{}`", self.groups.show(group));
                 return Err(ParameterError::new(which, column[group], "between 0 and 1"));
             }
             let sum: f64 = column.iter().sum();
             let which = format!("the sum of the group probabilities of case {case}");
             ParameterError::check((sum - 1.0).abs() <= SUM_TOLERANCE, &which, sum, "1")?;
-            column.iter_mut().for_each(|p| *p /= sum);
+            for p in column {
+                *p /= sum;
+            }
         }
-        Ok(Self { attribute: attribute.into(), groups, shares }.occurring())
+        Ok(self)
     }
 
     /// What the attribute is called.
@@ -263,6 +285,15 @@ mod tests {
         assert!(refused.to_string().contains("must be 2, one for each group"));
         let short = two(vec![0.5, 0.5]).unwrap().balance(&CaseWeights::uniform(2)).unwrap_err();
         assert_eq!(short, FitError::Weights { found: 2, expected: 1 });
+    }
+
+    #[test]
+    fn files_are_checked_as_arguments_are() {
+        let membership = two(vec![0.75, 0.25, 0.5, 0.5]).unwrap();
+        let json = serde_json::to_string(&membership).unwrap();
+        assert_eq!(serde_json::from_str::<Membership>(&json).unwrap(), membership);
+        let wrong = serde_json::from_str::<Membership>(&json.replace("0.25", "0.5")).unwrap_err();
+        assert!(wrong.to_string().contains("the sum of the group probabilities of case 0 is 1.25"), "{wrong}");
     }
 
     #[test]

@@ -107,10 +107,10 @@ impl<L> Minimax<L> {
     /// The variant in the released code of the joint framework: 5 rounds, `weight_g *= exp(loss_g / sqrt(r))` after
     /// round r.
     ///
-    /// That code never divides the weights by their sum; here case weights have mean 1, so that only proportions
-    /// count and the effective learning rate does not grow with the loss. It takes `loss_g` from the last batch, here
-    /// it is the system's log loss on all training cases; and it decides by the majority of its five models, here they
-    /// are a mixture.
+    /// Where it differs: that code never divides the weights by their sum, while case weights here have mean 1, so that
+    /// only proportions count and the effective learning rate does not grow with the loss. It takes `loss_g`, of system
+    /// and classifier, from the last batch; here it is the system's log loss on all training cases. It decides by the
+    /// majority of its five models; here they are a mixture.
     pub fn published(attribute: impl Into<String>, learner: L) -> Self {
         Self { rounds: 5, ..Self::by(attribute, learner) }
     }
@@ -184,7 +184,7 @@ impl<L: Learner> Minimax<L> {
             let scaled = CaseWeights::new(case_weights.clone())?;
             let policy = self.learner.fit(&sides.fit.data, &scaled, &mut ctx.part(&format!("round {round}")))?;
             let measures = sides.measure(&policy)?;
-            trace.push(auditor.group_weights(), &measures);
+            trace.push(&auditor.group_weights(), &measures);
             members.push(policy);
             ctx.report(&Event::Step { step: round, of: self.rounds, loss: trace.worst_of_round(round - 1) })?;
             auditor.answer(&measures, step_size(self.step, self.power, round));
@@ -197,6 +197,7 @@ impl<L: Learner> Minimax<L> {
             }
         }
         self.warn(sides, &members, &trace, ctx)?;
+        ctx.report(&Event::Finished(trace.status))?;
         Ok((Mixture::uniform(members)?, trace))
     }
 
@@ -217,14 +218,15 @@ impl<L: Learner> Minimax<L> {
                 trace.errors.len()
             )))?;
         }
-        if self.form == MinimaxForm::Minimax && self.error.is_one_sided() {
-            if let Some(class) = only_class(members, &sides.fit.data)? {
-                ctx.report(&Event::Note(format!(
-                    "every case is said to be `{}`: counting errors on one class alone asks for no more; give a bound \
+        if self.form == MinimaxForm::Minimax
+            && self.error.is_one_sided()
+            && let Some(class) = only_class(members, &sides.fit.data)?
+        {
+            ctx.report(&Event::Note(format!(
+                "every case is said to be `{}`: counting errors on one class alone asks for no more; give a bound \
                      (the relaxed form) or count the errors on every case",
-                    sides.fit.data.label_names().show(class)
-                )))?;
-            }
+                sides.fit.data.label_names().show(class)
+            )))?;
         }
         Ok(())
     }
@@ -310,7 +312,9 @@ impl<'a> Auditor<'a> {
         }
         let least = weights.iter().copied().fold(0.0, f64::min);
         if least < 0.0 {
-            weights.iter_mut().for_each(|weight| *weight -= least);
+            for weight in &mut weights {
+                *weight -= least;
+            }
         }
         weights
     }

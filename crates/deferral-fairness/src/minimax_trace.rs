@@ -30,7 +30,7 @@ impl MinimaxTrace {
         Self { groups, weights: Vec::new(), errors: Vec::new(), overall: Vec::new(), status: FitStatus::StepLimit }
     }
 
-    pub(crate) fn push(&mut self, weights: Vec<Vec<f64>>, measures: &Measures) {
+    pub(crate) fn push(&mut self, weights: &[Vec<f64>], measures: &Measures) {
         self.weights.push(weights.concat());
         self.errors.push(measures.of_group.concat());
         self.overall.push(measures.overall);
@@ -40,7 +40,9 @@ impl MinimaxTrace {
     pub fn averages(&self) -> Vec<Vec<f64>> {
         let mut sums = vec![0.0; self.groups.len()];
         let mut average = |(round, errors): (usize, &Vec<f64>)| {
-            sums.iter_mut().zip(errors).for_each(|(sum, error)| *sum += error);
+            for (sum, error) in sums.iter_mut().zip(errors) {
+                *sum += error;
+            }
             sums.iter().map(|sum| sum / (round + 1) as f64).collect()
         };
         self.errors.iter().enumerate().map(&mut average).collect()
