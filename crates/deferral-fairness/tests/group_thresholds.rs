@@ -1,5 +1,7 @@
 //! Thresholds by group around a learner: what was searched for is what the policy does.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use deferral_core::{
     CaseWeights, Cases, Columns, Context, Dataset, Decisions, Features, FitError, GroupAttribute, Label, Learner,
     Names, Policy, PolicyError, Probabilities, Silent, Stream, Weights, argmax,

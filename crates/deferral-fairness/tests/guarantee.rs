@@ -1,5 +1,7 @@
 //! Guarantees are kept as often as promised, over a thousand draws of the cases they are chosen on.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use deferral_core::{
     CaseWeights, Cases, Columns, Context, Dataset, Decisions, Features, FitError, GroupAttribute, Label, Learner,
     Names, Policy, PolicyError, Probabilities, Silent, Stream, Weights, argmax,
@@ -140,7 +142,6 @@ fn the_bound_on_all_cases_is_kept() {
     for score in [DeferBy::Deferral, DeferBy::Confidence] {
         let guarantee = Guarantee { score, ..Guarantee::at_most(0.15, Given) };
         let (broken, silent) = broken(&guarantee, &[EASY], 1000);
-        println!("easy, {score:?}: {broken} broken, {silent} silent");
         // If it were never broken, the promise would be too timid to mean anything.
         assert!((1..=MOST).contains(&broken), "{broken}");
         assert_eq!(silent, 0);
@@ -151,7 +152,6 @@ fn the_bound_on_all_cases_is_kept() {
 fn the_bound_is_kept_where_only_the_middle_passes_and_where_it_is_barely_reached() {
     for (bound, most_silent) in [(0.17, 100), (0.14, 1000), (0.1, 1000)] {
         let (broken, silent) = broken(&Guarantee::at_most(bound, Given), &[BOTH_NEEDED], 1200);
-        println!("both needed, {bound}: {broken} broken, {silent} silent");
         assert!(broken <= MOST && silent <= most_silent, "{bound}: {broken} broken, {silent} silent");
     }
 }
@@ -162,7 +162,6 @@ fn the_bound_is_kept_by_every_group() {
     for group_known in [true, false] {
         let guarantee = Guarantee { group_known, ..Guarantee::at_most(0.18, Given).by("g") };
         let (broken, silent) = broken(&guarantee, &[EASY, hard], 2000);
-        println!("by group, known {group_known}: {broken} broken, {silent} silent");
         assert!(broken <= MOST && silent < 200, "{group_known}: {broken} broken, {silent} silent");
     }
 }
