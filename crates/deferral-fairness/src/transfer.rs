@@ -420,7 +420,7 @@ mod tests {
                     loss
                 };
                 let numeric = (at_shift(h) - at_shift(-h)) / (2.0 * h);
-                // Padding gets a gradient nowhere but in the numbers of the network, which are zero and stay so.
+                // Padded parameters have neither effect nor gradient.
                 assert!((numeric - computed).abs() <= 1e-6 * numeric.abs().max(1.0), "{at}: {numeric} {computed}");
             }
         }
