@@ -43,7 +43,7 @@ pub struct DifferentialOdds {
     /// alpha, cases added to every rate, spread over the classes; above 0. Default: .1.
     #[serde(default = "default_smoothing")]
     pub smoothing: f64,
-    /// epsilon_0, the unfairness that costs nothing, 0 or more; `ln 1.25 = .2231` is the 80 % rule. Default: 0.
+    /// `epsilon_0`, the unfairness that costs nothing, 0 or more; `ln 1.25 = .2231` is the 80 % rule. Default: 0.
     #[serde(default)]
     pub target: f64,
 }
@@ -189,7 +189,8 @@ struct ExpectedOdds {
 impl Penalise for DifferentialOdds {
     fn penalty(&self, data: &Dataset, _: &Stream) -> Result<Box<dyn Penalty>, FitError> {
         if data.k() != 2 {
-            let (method, instead) = ("the penalty on differential odds".to_owned(), "two classes".to_owned());
+            let method = "the penalty on differential odds".to_owned();
+            let instead = "`Transfer`, which takes any number".to_owned();
             return Err(FitError::BinaryOnly { method, classes: data.k(), instead });
         }
         let odds = RunningOdds::new(self, data)?;
@@ -377,11 +378,10 @@ mod tests {
         );
         assert_eq!(message(&DifferentialOdds::of("age"), &one), "there is no group attribute `age`; known: gender");
         let three = data(&["f", "m", "f", "m"], &[0, 0, 1, 2], 3);
-        let error = settings.penalty(&three, &Stream::new(1)).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "the penalty on differential odds works for two classes only, but there are 3; use two classes"
-        );
+        let error = settings.penalty(&three, &Stream::new(1)).err().unwrap().to_string();
+        let expected =
+            "the penalty on differential odds works for two classes only, but there are 3; use `Transfer`, which";
+        assert_eq!(error, format!("{expected} takes any number"));
     }
 
     #[test]

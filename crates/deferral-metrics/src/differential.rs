@@ -185,7 +185,9 @@ pub const ODDS_SMOOTHING: f64 = 0.1;
 
 /// Decided labels beside the truth and the groups, ready to be compared between groups. O(n + G K^2) a measure.
 ///
-/// A group without a case of the kind that a rate is about has no rate and is not compared.
+/// A group without a case of the kind that a rate is about has no rate and is not compared. A class that is never decided
+/// has nothing but the smoothing in its rate, which is then smaller in larger groups: a classifier that decides the same
+/// for everybody is not measured as fair unless the groups are of one size.
 ///
 /// ```
 /// use deferral_core::{GroupAttribute, Label};
