@@ -15,9 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::aggregators::{self, AGGREGATORS};
 use crate::error::EvalError;
+use crate::fairness::FairLearner;
 use crate::idk_settings::{self, AIMS};
 use crate::policy::{AnyLearner, AnyPolicy};
 use crate::settings::{Setting, all_keys};
+use crate::surrogate_settings::{self, SURROGATES};
 
 /// One line of the list of methods.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +34,10 @@ pub struct Known {
 
 /// All methods, in the order in which tables show them. The first are the aggregators ([`AGGREGATORS`]), which learn
 /// whom to trust from votes alone.
-pub const METHODS: &[Known] = &joined::<{ AGGREGATORS.len() + LEARNERS.len() }>(AGGREGATORS, LEARNERS);
+pub const METHODS: &[Known] = &joined::<{ AGGREGATORS.len() + LEARNERS.len() + SURROGATES.len() }>(
+    &joined::<{ AGGREGATORS.len() + LEARNERS.len() }>(AGGREGATORS, LEARNERS),
+    SURROGATES,
+);
 
 const fn joined<const N: usize>(first: &[Known], second: &[Known]) -> [Known; N] {
     let mut all = [first[0]; N];
@@ -155,11 +160,33 @@ const LEARNERS: &[Known] = &[
         source: "Keswani et al. 2021, section 2.2",
     },
     Known {
+        name: "minimax",
+        about: "joint, the group that is served worst counting ever more: a mixture of 20",
+        source: "Keswani et al. 2021, section 2.2; Diana et al. 2021",
+    },
+    Known {
+        name: "minimax-published",
+        about: "joint-published in 5 rounds of the same",
+        source: "Keswani et al. 2021, released code",
+    },
+    Known {
         name: "balanced-published",
         about: "joint-published, every group counting the same in the loss",
         source: "Keswani et al. 2021, released code",
     },
 ];
+
+/// A method and the fairness around it, from the inside out: what stands between `+` that are followed by a letter.
+fn wrapped(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let whole = rest?;
+        let is_word = |at: &usize| whole[at + 1..].chars().next().is_some_and(char::is_alphabetic);
+        let cut = whole.match_indices('+').map(|(at, _)| at).find(is_word);
+        rest = cut.map(|at| &whole[at + 1..]);
+        Some(cut.map_or(whole, |at| &whole[..at]).trim())
+    })
+}
 
 /// Methods that want dense features.
 const DENSE: &[&str] = &[
@@ -173,6 +200,8 @@ const DENSE: &[&str] = &[
     "binary",
     "reject",
     "defer",
+    "minimax",
+    "minimax-published",
 ];
 
 /// Which features a method sees. What a name means for a data set is settled by the experiment.
@@ -257,6 +286,22 @@ pub enum MethodError {
         /// Those that exist.
         known: String,
     },
+    /// No fairness wrapper has this name.
+    #[error("there is no fairness `{name}`; known: {known}")]
+    UnknownFairness {
+        /// The name given.
+        name: String,
+        /// Those that exist.
+        known: String,
+    },
+    /// A guarantee cannot be read or given.
+    #[error("guarantee `{text}`: {why}; write error<=E@P[,by-group], such as error<=0.1@0.95,by-group")]
+    Guarantee {
+        /// What was written.
+        text: String,
+        /// What is wrong.
+        why: String,
+    },
     /// No method at all has such a setting.
     #[error("no method has a setting `{key}`; there are: {known}")]
     NoMethodHas {
@@ -319,6 +364,18 @@ impl Method {
     /// # Ok::<(), deferral_eval::MethodError>(())
     /// ```
     pub fn parse(text: &str, defaults: &[(String, String)], attribute: Option<&str>) -> Result<Self, MethodError> {
+        let mut parts = wrapped(text);
+        let mut method = Self::bare(parts.next().unwrap_or_default(), defaults, attribute)?;
+        for fairness in parts {
+            let learner = std::mem::take(&mut method.learner);
+            method.learner = AnyLearner::Fair(Box::new(FairLearner::around(learner, fairness, attribute)?));
+        }
+        text.trim().clone_into(&mut method.name);
+        Ok(method)
+    }
+
+    /// A method without fairness around it.
+    fn bare(text: &str, defaults: &[(String, String)], attribute: Option<&str>) -> Result<Self, MethodError> {
         let (name, settings) = text.split_once(':').unwrap_or((text, ""));
         let mut method = Self::named(text, name.trim(), attribute)?;
         let mut own = Vec::new();
@@ -349,21 +406,24 @@ impl Method {
 
     /// Whether it has a setting whose values are numbers. The two weights that `joint` calls alpha are a schedule.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.keys().contains(&key) && !(key == "alpha" && matches!(self.learner, AnyLearner::Joint(_)))
+        self.keys().contains(&key) && !(key == "alpha" && matches!(self.learner.innermost(), AnyLearner::Joint(_)))
     }
 
     /// The same method with one more setting.
     pub(crate) fn with(mut self, key: &str, value: &str) -> Result<Self, MethodError> {
         self.set(key, value)?;
         self.settle();
-        let separator = if self.name.contains(':') { ',' } else { ':' };
-        self.name = format!("{}{separator}{key}={value}", self.name);
+        let mut parts = wrapped(&self.name);
+        let own = parts.next().unwrap_or_default();
+        let separator = if own.contains(':') { ',' } else { ':' };
+        let around: String = parts.map(|fairness| format!("+{fairness}")).collect();
+        self.name = format!("{own}{separator}{key}={value}{around}");
         Ok(self)
     }
 
     /// A bound is kept for the way of asking that the method has.
     fn settle(&mut self) {
-        if let AnyLearner::Consult(Consult { bound: Some(bound), .. }) = &mut self.learner {
+        if let AnyLearner::Consult(Consult { bound: Some(bound), .. }) = self.learner.innermost_mut() {
             bound.asking.clone_from(&self.rule.asking);
         }
     }
@@ -416,6 +476,12 @@ impl Method {
             _ if let Some((_, aim)) = AIMS.iter().find(|(known, _)| *known == name) => {
                 (idk_settings::named(*aim, attribute), Rule::default())
             }
+            "minimax" | "minimax-published" => {
+                let joint = if name == "minimax" { Joint::default() } else { Joint::published() };
+                let fair = FairLearner::around(AnyLearner::Joint(joint), name, attribute)?;
+                (AnyLearner::Fair(Box::new(fair)), Rule::default())
+            }
+            _ if let Some(learner) = surrogate_settings::named(name) => (learner, Rule::default()),
             "consult" => (AnyLearner::Consult(Consult::default()), Rule::default()),
             "linear-thompson" => streamed(Streamed::default(), AnyLearner::LinearThompson),
             _ if let Some(aggregator) = aggregators::named(name, attribute)? => {
@@ -426,17 +492,22 @@ impl Method {
                 return Err(MethodError::Unknown { name: name.to_owned(), known });
             }
         };
-        let prefers_sparse = !DENSE.contains(&name);
+        let of_network = SURROGATES.iter().any(|known| known.name == name);
+        let prefers_sparse = !DENSE.contains(&name) && !of_network;
         let (name, group) = (text.trim().to_owned(), attribute.map(str::to_owned));
         Ok(Self { name, learner, features: None, prefers_sparse, rule, group })
     }
 
     /// The committee that a fitted policy is meant for, where the method names no other.
     pub fn committee(&self, policy: &AnyPolicy) -> Committee {
-        let own = match (policy, &self.learner) {
+        let own = match (policy.kind(), self.learner.innermost()) {
             (AnyPolicy::Joint(policy), _) => policy.committee(),
             (AnyPolicy::Idk(policy), _) => policy.committee(),
             (AnyPolicy::Bayesian(policy), _) => policy.committee(),
+            (AnyPolicy::Deferral(policy), _) => policy.committee(),
+            (AnyPolicy::Guaranteed(policy), _) => policy.committee(),
+            // The experts where they weigh anything, else the classifier.
+            (AnyPolicy::GroupThresholds(_), _) => Committee::default(),
             (AnyPolicy::Classifier(_), _) => Committee { classifier: Seat::Always, ..Committee::default() },
             (_, AnyLearner::LiLiu(learner)) => learner.committee(policy.experts()),
             (_, AnyLearner::GoelFaltings(learner)) => learner.committee(),
@@ -463,7 +534,7 @@ impl Method {
     ) -> Result<Box<dyn Consultation + 'a>, EvalError> {
         let committee = self.committee(policy);
         let voting = self.rule.vote.is_some();
-        if let (AnyLearner::EpsilonFirst(learner), false, None) = (&self.learner, voting, self.rule.select) {
+        if let (AnyLearner::EpsilonFirst(learner), false, None) = (self.learner.innermost(), voting, self.rule.select) {
             let told = AnyLearner::EpsilonFirst(learner.clone()).with_prices(prices);
             let AnyLearner::EpsilonFirst(learner) = told else { return Ok(Box::new(committee)) };
             return Ok(Box::new(learner.rule(policy.experts())?));
@@ -489,7 +560,7 @@ impl Method {
 
     /// Whether it looks at cases at all, and not only at who decided what.
     pub fn looks_at_cases(&self) -> bool {
-        match &self.learner {
+        match self.learner.innermost() {
             AnyLearner::Everyone(_) | AnyLearner::BestExpert(_) => false,
             AnyLearner::Trust(trust) => trust.aggregator.needs_features(),
             _ => true,
@@ -498,7 +569,7 @@ impl Method {
 
     /// Whether it learns from the true labels of the training cases; the others can learn without any.
     pub fn needs_gold(&self) -> bool {
-        match &self.learner {
+        match self.learner.innermost() {
             AnyLearner::Everyone(_) => false,
             AnyLearner::Trust(trust) => trust.gold,
             AnyLearner::Consult(consult) => consult.truth == deferral_consult::Truth::Gold,

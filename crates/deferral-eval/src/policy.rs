@@ -10,10 +10,16 @@ use deferral_crowd::{
     GoelFaltings, LiLiu, LinUcb, LinearThompson, MultiplicativeWeights, RandomCommittee, RosterPolicy, Streamed,
     StreamedPolicy, Thompson, Trust, Ucb,
 };
+use deferral_fairness::{ConstrainedPolicy, GroupThresholdsPolicy, GuaranteedPolicy, Mixture};
+use deferral_losses::surrogates::{
+    CompareConfidence, DeferralPolicy, DifferentiableTriage, LearnToDefer, MixtureOfExperts, SelectivePrediction,
+    TeamOfExperts, TwoStage,
+};
 use deferral_losses::{BayesianIdk, BayesianPolicy, Idk, IdkPolicy, Joint, JointPolicy};
 use deferral_models::{Classifier, ClassifierPolicy};
 use serde::{Deserialize, Serialize};
 
+use crate::fairness::FairLearner;
 use crate::penalties::AnyPenalty;
 
 /// Any learner that is known by name.
@@ -60,6 +66,22 @@ pub enum AnyLearner {
     Idk(Idk<AnyPenalty>),
     /// The same with weights that are distributions.
     BayesianIdk(BayesianIdk<AnyPenalty>),
+    /// A surrogate of learning to defer.
+    LearnToDefer(LearnToDefer),
+    /// A classifier first, then who decides.
+    TwoStage(TwoStage),
+    /// A gate over classifier and experts.
+    TeamOfExperts(TeamOfExperts),
+    /// A gate between classifier and experts, trained on expected errors.
+    MixtureOfExperts(MixtureOfExperts),
+    /// Whoever is surer to be right.
+    CompareConfidence(CompareConfidence),
+    /// The expert where the classifier is unsure.
+    SelectivePrediction(SelectivePrediction),
+    /// The expert where the classifier loses more.
+    Triage(DifferentiableTriage),
+    /// Any of these, made fair.
+    Fair(Box<FairLearner>),
 }
 
 impl Default for AnyLearner {
@@ -90,6 +112,16 @@ pub enum AnyPolicy {
     Idk(IdkPolicy),
     /// Of [`AnyLearner::BayesianIdk`].
     Bayesian(BayesianPolicy),
+    /// Of all surrogates and the methods beside them.
+    Deferral(DeferralPolicy),
+    /// Several policies, each with its share of the cases.
+    Mixture(Box<Mixture<AnyPolicy>>),
+    /// The same, hard decisions and constants among them.
+    Constrained(Box<ConstrainedPolicy<AnyPolicy>>),
+    /// With thresholds by group.
+    GroupThresholds(Box<GroupThresholdsPolicy<AnyPolicy>>),
+    /// That asks as often as a promise needs.
+    Guaranteed(Box<GuaranteedPolicy<AnyPolicy>>),
 }
 
 impl AnyLearner {
@@ -110,8 +142,45 @@ impl AnyLearner {
                 let limits = Limits { prices: Some(prices.to_vec()), ..fair.limits };
                 Self::GoelFaltings(GoelFaltings { limits, ..fair })
             }
+            (Self::Fair(mut fair), _) => {
+                let inner = std::mem::take(fair.inner_mut());
+                *fair.inner_mut() = inner.with_prices(prices);
+                Self::Fair(fair)
+            }
             (learner, _) => learner,
         }
+    }
+
+    /// What learns inside all wrappers.
+    pub fn innermost(&self) -> &Self {
+        match self {
+            Self::Fair(fair) => fair.inner().innermost(),
+            learner => learner,
+        }
+    }
+
+    /// The same, to change it.
+    pub(crate) fn innermost_mut(&mut self) -> &mut Self {
+        match self {
+            Self::Fair(fair) => fair.inner_mut().innermost_mut(),
+            learner => learner,
+        }
+    }
+
+    /// Whether each case is decided by one expert or by the classifier, whoever it is deferred to.
+    pub fn defers_to_one(&self) -> bool {
+        matches!(
+            self,
+            Self::Idk(_)
+                | Self::BayesianIdk(_)
+                | Self::LearnToDefer(_)
+                | Self::TwoStage(_)
+                | Self::TeamOfExperts(_)
+                | Self::MixtureOfExperts(_)
+                | Self::CompareConfidence(_)
+                | Self::SelectivePrediction(_)
+                | Self::Triage(_)
+        )
     }
 }
 
@@ -132,13 +201,21 @@ impl AnyLearner {
             | Self::LinUcb(Streamed { classifier, .. })
             | Self::Thompson(Streamed { classifier, .. })
             | Self::LinearThompson(Streamed { classifier, .. })
-            | Self::Consult(Consult { classifier, .. }) => Some(classifier),
+            | Self::Consult(Consult { classifier, .. })
+            | Self::TwoStage(TwoStage { classifier, .. })
+            | Self::CompareConfidence(CompareConfidence { classifier, .. })
+            | Self::SelectivePrediction(SelectivePrediction { classifier, .. }) => Some(classifier),
             Self::Joint(_)
             | Self::Everyone(_)
             | Self::BestExpert(_)
             | Self::Trust(_)
             | Self::Idk(_)
-            | Self::BayesianIdk(_) => None,
+            | Self::BayesianIdk(_)
+            | Self::LearnToDefer(_)
+            | Self::TeamOfExperts(_)
+            | Self::MixtureOfExperts(_)
+            | Self::Triage(_) => None,
+            Self::Fair(fair) => fair.inner().classifier(),
         }
     }
 
@@ -158,13 +235,21 @@ impl AnyLearner {
             | Self::LinUcb(Streamed { classifier, .. })
             | Self::Thompson(Streamed { classifier, .. })
             | Self::LinearThompson(Streamed { classifier, .. })
-            | Self::Consult(Consult { classifier, .. }) => Some(classifier),
+            | Self::Consult(Consult { classifier, .. })
+            | Self::TwoStage(TwoStage { classifier, .. })
+            | Self::CompareConfidence(CompareConfidence { classifier, .. })
+            | Self::SelectivePrediction(SelectivePrediction { classifier, .. }) => Some(classifier),
             Self::Joint(_)
             | Self::Everyone(_)
             | Self::BestExpert(_)
             | Self::Trust(_)
             | Self::Idk(_)
-            | Self::BayesianIdk(_) => None,
+            | Self::BayesianIdk(_)
+            | Self::LearnToDefer(_)
+            | Self::TeamOfExperts(_)
+            | Self::MixtureOfExperts(_)
+            | Self::Triage(_) => None,
+            Self::Fair(fair) => fair.inner_mut().classifier_mut(),
         }
     }
 }
@@ -194,11 +279,27 @@ impl Learner for AnyLearner {
             Self::Consult(learner) => AnyPolicy::Consult(Box::new(learner.fit(data, weights, ctx)?)),
             Self::Idk(learner) => AnyPolicy::Idk(learner.fit(data, weights, ctx)?),
             Self::BayesianIdk(learner) => AnyPolicy::Bayesian(learner.fit(data, weights, ctx)?),
+            Self::LearnToDefer(learner) => AnyPolicy::Deferral(learner.fit(data, weights, ctx)?),
+            Self::TwoStage(learner) => AnyPolicy::Deferral(learner.fit(data, weights, ctx)?),
+            Self::TeamOfExperts(learner) => AnyPolicy::Deferral(learner.fit(data, weights, ctx)?),
+            Self::MixtureOfExperts(learner) => AnyPolicy::Deferral(learner.fit(data, weights, ctx)?),
+            Self::CompareConfidence(learner) => AnyPolicy::Deferral(learner.fit(data, weights, ctx)?),
+            Self::SelectivePrediction(learner) => AnyPolicy::Deferral(learner.fit(data, weights, ctx)?),
+            Self::Triage(learner) => AnyPolicy::Deferral(learner.fit(data, weights, ctx)?),
+            Self::Fair(learner) => learner.fit(data, weights, ctx)?,
         })
     }
 }
 
 impl AnyPolicy {
+    /// What says how cases are decided: of a mixture its first member, of others themselves.
+    pub(crate) fn kind(&self) -> &Self {
+        match self {
+            Self::Mixture(mixture) => mixture.members().next().map_or(self, |(member, _)| member.kind()),
+            _ => self,
+        }
+    }
+
     fn inner(&self) -> &dyn Policy {
         match self {
             Self::Classifier(policy) => policy,
@@ -210,6 +311,11 @@ impl AnyPolicy {
             Self::Consult(policy) => policy.as_ref(),
             Self::Idk(policy) => policy,
             Self::Bayesian(policy) => policy,
+            Self::Deferral(policy) => policy,
+            Self::Mixture(policy) => policy.as_ref(),
+            Self::Constrained(policy) => policy.as_ref(),
+            Self::GroupThresholds(policy) => policy.as_ref(),
+            Self::Guaranteed(policy) => policy.as_ref(),
         }
     }
 }

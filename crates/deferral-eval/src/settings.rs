@@ -13,6 +13,7 @@ use crate::consult_settings::{self, CONSULT_KEYS};
 use crate::idk_settings;
 use crate::methods::{FeatureKind, Method, MethodError};
 use crate::policy::AnyLearner;
+use crate::surrogate_settings;
 
 /// Settings of who is asked and how they vote: every method has them.
 const RULE_KEYS: &[&str] = &["k", "draw", "seat", "vote", "tie", "absent", "features"];
@@ -85,7 +86,7 @@ const CROWD_KEYS: &[&str] = &[
 pub(crate) fn all_keys() -> Vec<&'static str> {
     let all = RULE_KEYS.iter().chain(JOINT_KEYS).chain(LOGISTIC_KEYS).chain(CROWD_KEYS).chain(CONSULT_KEYS);
     let mut keys: Vec<&'static str> = Vec::new();
-    for key in all.copied().chain(idk_settings::all_idk_keys()) {
+    for key in all.copied().chain(idk_settings::all_idk_keys()).chain(surrogate_settings::all_surrogate_keys()) {
         if !keys.contains(&key) {
             keys.push(key);
         }
@@ -96,18 +97,13 @@ pub(crate) fn all_keys() -> Vec<&'static str> {
 impl Method {
     /// The settings it has.
     pub(crate) fn keys(&self) -> Vec<&'static str> {
-        let own: &[&str] = match &self.learner {
+        let learner = self.learner.innermost();
+        let own: &[&str] = match learner {
             AnyLearner::Joint(_) => JOINT_KEYS,
-            AnyLearner::Classifier(_)
-            | AnyLearner::RandomCommittee(_)
-            | AnyLearner::FairCommittee(_)
-            | AnyLearner::Everyone(_)
-            | AnyLearner::BestExpert(_)
-            | AnyLearner::Thompson(_) => &[],
             AnyLearner::Trust(trust) => return trust_keys(trust),
             AnyLearner::Consult(consult) => return consult_keys(consult),
             AnyLearner::Idk(_) | AnyLearner::BayesianIdk(_) => {
-                return RULE_KEYS.iter().copied().chain(idk_settings::idk_keys(&self.learner)).collect();
+                return RULE_KEYS.iter().copied().chain(idk_settings::idk_keys(learner)).collect();
             }
             AnyLearner::LiLiu(_) => &["at-most", "objective", "weighting", "budget"],
             AnyLearner::CrowdSelect(_) => &["errors", "error-strength", "neighbours", "decay", "error", "budget"],
@@ -118,9 +114,13 @@ impl Method {
             AnyLearner::Ucb(_) => &["bonus"],
             AnyLearner::LinUcb(_) => &["confidence", "ridge"],
             AnyLearner::LinearThompson(_) => &["spread", "ridge"],
+            _ => &[],
         };
-        let of_classifier = self.learner.classifier().map_or(&[][..], classifier_keys);
-        RULE_KEYS.iter().chain(own).chain(of_classifier).copied().collect()
+        let of_surrogate = surrogate_settings::surrogate_keys(learner);
+        // A network of the method's own takes the keys that its classifier would have.
+        let of_classifier = learner.classifier().map_or(&[][..], classifier_keys).iter().copied();
+        let of_classifier = of_classifier.filter(|key| !of_surrogate.contains(key)).collect::<Vec<_>>();
+        RULE_KEYS.iter().chain(own).copied().chain(of_surrogate.iter().copied()).chain(of_classifier).collect()
     }
 
     pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<(), MethodError> {
@@ -133,7 +133,12 @@ impl Method {
         if RULE_KEYS.contains(&key) && !self.is_own(key) {
             return self.set_rule(setting);
         }
-        if let Some(classifier) = self.learner.classifier_mut()
+        let learner = self.learner.innermost_mut();
+        if surrogate_settings::surrogate_keys(learner).contains(&key) {
+            surrogate_settings::set(learner, setting)?;
+            return Ok(());
+        }
+        if let Some(classifier) = learner.classifier_mut()
             && classifier_keys(classifier).contains(&key)
         {
             set_classifier(classifier, setting)?;
@@ -141,7 +146,7 @@ impl Method {
             self.prefers_sparse &= matches!(classifier, Classifier::Logistic(_));
             return Ok(());
         }
-        match &mut self.learner {
+        match learner {
             AnyLearner::Joint(joint) => set_joint(joint, setting),
             AnyLearner::Trust(trust) => match key {
                 "gold" => {
@@ -183,24 +188,19 @@ impl Method {
                 _ => set_number(setting, |lambda| method.lambda = lambda),
             },
             AnyLearner::Idk(_) | AnyLearner::BayesianIdk(_) => {
-                idk_settings::set(&mut self.learner, self.group.as_deref(), setting)
+                idk_settings::set(learner, self.group.as_deref(), setting)
             }
             AnyLearner::Consult(consult) => {
                 consult_settings::set(consult, &mut self.rule.asking, self.group.as_deref(), setting)
             }
-            // What is left of these belongs to their classifier or to the rule.
-            AnyLearner::Classifier(_)
-            | AnyLearner::RandomCommittee(_)
-            | AnyLearner::FairCommittee(_)
-            | AnyLearner::Everyone(_)
-            | AnyLearner::BestExpert(_)
-            | AnyLearner::Thompson(_) => Ok(()),
+            // What is left belongs to classifiers or to the rule.
+            _ => Ok(()),
         }
     }
 
     /// Whether a setting of the rule means something of its own to this method.
     fn is_own(&self, key: &str) -> bool {
-        matches!(self.learner, AnyLearner::Consult(_)) && CONSULT_KEYS.contains(&key)
+        matches!(self.learner.innermost(), AnyLearner::Consult(_)) && CONSULT_KEYS.contains(&key)
     }
 
     fn set_rule(&mut self, setting: Setting<'_>) -> Result<(), MethodError> {
@@ -208,7 +208,7 @@ impl Method {
         match setting.key {
             "k" => {
                 let k = setting.count()?;
-                match &mut self.learner {
+                match self.learner.innermost_mut() {
                     AnyLearner::LiLiu(ll) => {
                         ll.size = Size::Exactly { k };
                         return Ok(());
@@ -219,7 +219,7 @@ impl Method {
                 if rule.goal.is_some() && rule.select.is_none() {
                     return Ok(());
                 }
-                rule.select = Some(match (rule.select, &self.learner) {
+                rule.select = Some(match (rule.select, self.learner.innermost()) {
                     (Some(Selection::Distinct { .. }), _) => Selection::Distinct { k },
                     (Some(Selection::Top { .. }), _) | (_, AnyLearner::Trust(_)) => Selection::Top { k },
                     _ => Selection::Sampled { k },
@@ -322,7 +322,7 @@ impl<'a> Setting<'a> {
     }
 
     /// Changes a training by one of its settings; `false` if this is none of them.
-    fn set_training(&self, training: &mut Training) -> Result<bool, MethodError> {
+    pub(crate) fn set_training(&self, training: &mut Training) -> Result<bool, MethodError> {
         match self.key {
             "steps" => training.steps = self.count()?,
             "batch" => {

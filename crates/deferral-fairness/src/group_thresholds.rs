@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aside::set_aside;
 use crate::guaranteed_policy::{keep, places_in};
-use crate::threshold_search::{FoundThresholds, Idk, IdkRange, ThresholdSearch, search_thresholds};
+use crate::threshold_search::{FoundThresholds, IdkRange, ThresholdIdk, ThresholdSearch, search_thresholds};
 
 /// Any learner for two classes, with thresholds on its classifier's probability that weigh errors, disparate impact and
 /// deferrals: one a group, or two between which the experts decide.
@@ -71,7 +71,7 @@ impl<L: Learner> Learner for GroupThresholds<L> {
             let (method, instead) = ("group thresholds".to_owned(), "a guarantee, which takes any number".to_owned());
             return Err(FitError::BinaryOnly { method, classes: data.k(), instead });
         }
-        if matches!(self.search.idk, Idk::Defer { .. }) && data.decisions().is_empty() {
+        if matches!(self.search.idk, ThresholdIdk::Defer { .. }) && data.decisions().is_empty() {
             return Err(FitError::NoExperts);
         }
         let stream = ctx.stream("thresholds");

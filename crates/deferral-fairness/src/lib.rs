@@ -44,5 +44,7 @@ pub use noisy_groups::NoisyBalanced;
 pub use reductions::{Constrained, ConstrainedPolicy, ConstrainedReport, ConstraintRow};
 pub use reductions_constraint::Constraint;
 pub use reductions_response::Response;
-pub use threshold_search::{FoundThresholds, Idk, IdkRange, ThresholdLoss, ThresholdSearch, search_thresholds};
+pub use threshold_search::{
+    FoundThresholds, IdkRange, ThresholdIdk, ThresholdLoss, ThresholdSearch, search_thresholds,
+};
 pub use transfer::{Transfer, TransferFrom, TransferPolicy};

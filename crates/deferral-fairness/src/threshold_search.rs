@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Whether there is a region between two thresholds in which the model does not know, and what it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Idk {
+pub enum ThresholdIdk {
     /// There is none: one threshold a group.
     #[default]
     Never,
@@ -23,7 +23,7 @@ pub enum Idk {
     },
 }
 
-impl Idk {
+impl ThresholdIdk {
     fn cost(self) -> f64 {
         match self {
             Self::Never => 0.0,
@@ -41,7 +41,7 @@ pub struct ThresholdSearch {
     /// What disparate impact costs, in shares of an error, alpha; 1 by default.
     pub disparity: f64,
     /// Whether there is a region in which the model does not know; none by default.
-    pub idk: Idk,
+    pub idk: ThresholdIdk,
     /// Whether each group has its own thresholds, which needs the group when a case is decided; `true` by default.
     pub per_group: bool,
     /// Share of the cases that is not searched on but reported on, from 0 up to but not including 1; .5 by default.
@@ -50,7 +50,7 @@ pub struct ThresholdSearch {
 
 impl Default for ThresholdSearch {
     fn default() -> Self {
-        Self { draws: 1000, disparity: 1.0, idk: Idk::Never, per_group: true, report: 0.5 }
+        Self { draws: 1000, disparity: 1.0, idk: ThresholdIdk::Never, per_group: true, report: 0.5 }
     }
 }
 
@@ -157,7 +157,7 @@ pub fn search_thresholds(
     search.check()?;
     let cases = gather(scores, truth, group, experts)?;
     let (seen, unseen) = divide(cases, search.report, &stream.child("halves"))?;
-    let with_experts = matches!(search.idk, Idk::Defer { .. });
+    let with_experts = matches!(search.idk, ThresholdIdk::Defer { .. });
     let cost = |ranges: &[IdkRange]| search.measure(&seen, ranges, with_experts);
     let mut best = vec![IdkRange::default(); group.len()];
     let default = cost(&best);
@@ -260,11 +260,13 @@ impl ThresholdSearch {
     fn draw(&self, pools: &Pools, groups: usize, random: &mut Random) -> Vec<IdkRange> {
         let mut draw = |pool: &[f64]| pool.choose(random).copied().unwrap_or(0.5);
         let mut range = || match self.idk {
-            Idk::Never => {
+            ThresholdIdk::Never => {
                 let threshold = draw(&pools.all);
                 IdkRange { low: threshold, high: threshold }
             }
-            Idk::Reject { .. } | Idk::Defer { .. } => IdkRange { low: draw(&pools.below), high: draw(&pools.above) },
+            ThresholdIdk::Reject { .. } | ThresholdIdk::Defer { .. } => {
+                IdkRange { low: draw(&pools.below), high: draw(&pools.above) }
+            }
         };
         if self.per_group { (0..groups).map(|_| range()).collect() } else { vec![range(); groups] }
     }
@@ -328,14 +330,14 @@ mod tests {
             let search = ThresholdSearch { disparity: 1.0, idk, ..ThresholdSearch::default() };
             search.measure(&cases, ranges, with_experts)
         };
-        let same = loss(Idk::Never, false, &[IdkRange::default(); 2]);
+        let same = loss(ThresholdIdk::Never, false, &[IdkRange::default(); 2]);
         assert_eq!((same.error, same.disparity, same.idk, same.loss), (0.625, 0.25, 0.0, 0.875));
         // Group 0 does not know about .6, where the expert errs, and .3, where not.
         let ranges = [IdkRange { low: 0.2, high: 0.65 }, IdkRange::default()];
-        let deferred = loss(Idk::Defer { cost: 0.1 }, true, &ranges);
+        let deferred = loss(ThresholdIdk::Defer { cost: 0.1 }, true, &ranges);
         assert_eq!((deferred.error, deferred.disparity, deferred.idk), (0.5, 0.5, 0.25));
         assert!((deferred.loss - 1.025).abs() < 1e-12);
-        let rejected = loss(Idk::Reject { cost: 0.1 }, false, &ranges);
+        let rejected = loss(ThresholdIdk::Reject { cost: 0.1 }, false, &ranges);
         assert_eq!((rejected.error, rejected.disparity, rejected.idk), (0.375, 0.75, 0.25));
         assert!((rejected.loss - 1.15).abs() < 1e-12);
     }
@@ -353,18 +355,19 @@ mod tests {
             let search = ThresholdSearch { idk, report: 0.0, disparity: 0.0, ..ThresholdSearch::default() };
             search_thresholds(&scores, &truth, &group, &experts, &search, &Stream::new(1)).unwrap()
         };
-        let (defer, reject) = (run(Idk::Defer { cost: 0.2 }), run(Idk::Reject { cost: 0.7 }));
+        let (defer, reject) = (run(ThresholdIdk::Defer { cost: 0.2 }), run(ThresholdIdk::Reject { cost: 0.7 }));
         assert!(defer.searched.error < 0.02 && defer.searched.idk > 0.4, "{defer:?}");
         // Not knowing costs more than the errors it saves.
         assert!(reject.searched.idk < 0.1, "{reject:?}");
-        assert_eq!(run(Idk::Never).searched.idk, 0.0);
+        assert_eq!(run(ThresholdIdk::Never).searched.idk, 0.0);
     }
 
     #[test]
     fn an_empty_side_is_a_half_and_an_empty_group_the_default() {
         let mut group = GroupAttribute::from_values("g", ["a", "a", "a"]);
         group.values.intern("b");
-        let search = ThresholdSearch { idk: Idk::Defer { cost: -1.0 }, report: 0.0, ..ThresholdSearch::default() };
+        let search =
+            ThresholdSearch { idk: ThresholdIdk::Defer { cost: -1.0 }, report: 0.0, ..ThresholdSearch::default() };
         let truth = [Label(1); 3];
         let found = search_thresholds(&[0.6, 0.7, 0.8], &truth, &group, &[Some(Label(1)); 3], &search, &Stream::new(1))
             .unwrap();
@@ -386,7 +389,8 @@ mod tests {
         assert!(at(ThresholdSearch { disparity: -1.0, ..search }).contains("the cost of disparity is -1"));
         assert!(at(ThresholdSearch { report: 1.0, ..search }).contains("the share of cases to report on is 1"));
         assert!(
-            at(ThresholdSearch { idk: Idk::Defer { cost: f64::INFINITY }, ..search }).contains("not knowing is inf")
+            at(ThresholdSearch { idk: ThresholdIdk::Defer { cost: f64::INFINITY }, ..search })
+                .contains("not knowing is inf")
         );
         let none = GroupAttribute::from_values::<&str>("g", []);
         let empty = search_thresholds(&[], &[], &none, &[], &search, &Stream::new(1)).unwrap_err().to_string();
@@ -403,7 +407,7 @@ mod tests {
             let truth: Vec<Label> = cases.iter().map(|c| Label(c.1)).collect();
             let group = GroupAttribute::from_values("g", cases.iter().map(|c| c.2.to_string()));
             let experts: Vec<_> = cases.iter().map(|c| c.3.map(Label)).collect();
-            let idk = [Idk::Never, Idk::Reject { cost }, Idk::Defer { cost }][which];
+            let idk = [ThresholdIdk::Never, ThresholdIdk::Reject { cost }, ThresholdIdk::Defer { cost }][which];
             let search = ThresholdSearch { draws: 50, disparity, idk, per_group, report: 0.5 };
             let found = search_thresholds(&scores, &truth, &group, &experts, &search, &Stream::new(seed)).unwrap();
             prop_assert!(found.searched.loss <= found.default.loss);

@@ -6,7 +6,7 @@ use deferral_core::{
     CaseWeights, Cases, Columns, Context, Dataset, Decisions, Features, FitError, GroupAttribute, Label, Learner,
     Names, Policy, PolicyError, Probabilities, Silent, Stream, Weights, argmax,
 };
-use deferral_fairness::{GroupThresholds, GroupThresholdsPolicy, Idk, ThresholdSearch};
+use deferral_fairness::{GroupThresholds, GroupThresholdsPolicy, ThresholdIdk, ThresholdSearch};
 use deferral_metrics::ErrorRates;
 use rand::RngExt;
 
@@ -76,7 +76,7 @@ fn the_policy_does_what_was_searched_for() {
     let data = draw(600, ["a", "b"], 1);
     let held_out = draw(500, ["b", "a"], 2);
     let data = data.with_held_out(held_out.clone()).unwrap();
-    for idk in [Idk::Never, Idk::Defer { cost: 0.05 }] {
+    for idk in [ThresholdIdk::Never, ThresholdIdk::Defer { cost: 0.05 }] {
         for per_group in [true, false] {
             let search = ThresholdSearch { idk, per_group, report: 0.0, ..ThresholdSearch::default() };
             let policy = fit(search, &data).unwrap();
@@ -113,7 +113,8 @@ fn thresholds_by_group_make_up_for_scores_that_run_low() {
 fn experts_who_know_are_asked_where_the_model_does_not() {
     let data = draw(2000, ["a", "b"], 5);
     let never = fit(ThresholdSearch::default(), &data).unwrap();
-    let defer = fit(ThresholdSearch { idk: Idk::Defer { cost: 0.05 }, ..ThresholdSearch::default() }, &data).unwrap();
+    let defer =
+        fit(ThresholdSearch { idk: ThresholdIdk::Defer { cost: 0.05 }, ..ThresholdSearch::default() }, &data).unwrap();
     let (alone, together) = (never.found().reported.unwrap(), defer.found().reported.unwrap());
     assert!(together.error < alone.error - 0.05, "{alone:?} {together:?}");
     assert!(together.idk > 0.2);
@@ -127,7 +128,7 @@ fn misuse_is_named() {
     assert_eq!(message, "group attribute g has the value `c`, which was not there in training");
     let nobody =
         Dataset::new(data.cases().clone(), Decisions::none(60, 0), Names::numbered("", 2), Names::new()).unwrap();
-    let defer = ThresholdSearch { idk: Idk::Defer { cost: 0.0 }, ..ThresholdSearch::default() };
+    let defer = ThresholdSearch { idk: ThresholdIdk::Defer { cost: 0.0 }, ..ThresholdSearch::default() };
     assert_eq!(fit(defer, &nobody).err(), Some(FitError::NoExperts));
     let three =
         Dataset::new(data.cases().clone(), Decisions::none(60, 0), Names::numbered("", 3), Names::new()).unwrap();

@@ -26,6 +26,7 @@ mod costs;
 pub mod idk;
 mod joint;
 mod joint_objective;
+mod named;
 mod schedule;
 pub mod surrogates;
 

@@ -45,13 +45,17 @@ fn surrogate(surrogate: Surrogate) -> LearnToDefer {
 }
 
 /// Every method with the given expert.
-fn everyone(data: &Dataset, expert: Option<usize>) -> Vec<(&'static str, DeferralPolicy)> {
-    let learn = |name, chosen: Surrogate| (name, fit(&LearnToDefer { expert, ..surrogate(chosen) }, data).unwrap());
+fn everyone(data: &Dataset, expert: Option<&str>) -> Vec<(&'static str, DeferralPolicy)> {
+    let expert = expert.map(str::to_owned);
+    let learn = |name, chosen: Surrogate| {
+        (name, fit(&LearnToDefer { expert: expert.clone(), ..surrogate(chosen) }, data).unwrap())
+    };
     let classifier = network().classifier();
-    let two_stage = TwoStage { classifier: classifier.clone(), network: network(), costs: None, expert };
-    let compare = CompareConfidence { classifier: classifier.clone(), network: network(), expert };
-    let selective = SelectivePrediction { classifier, expert, ..SelectivePrediction::default() };
-    let triage = DifferentiableTriage { network: network(), expert, ..DifferentiableTriage::default() };
+    let two_stage =
+        TwoStage { classifier: classifier.clone(), network: network(), costs: None, expert: expert.clone() };
+    let compare = CompareConfidence { classifier: classifier.clone(), network: network(), expert: expert.clone() };
+    let selective = SelectivePrediction { classifier, expert: expert.clone(), ..SelectivePrediction::default() };
+    let triage = DifferentiableTriage { network: network(), expert: expert.clone(), ..DifferentiableTriage::default() };
     vec![
         learn("softmax", Surrogate::default()),
         learn("one-vs-all", Surrogate::OneVsAll),
@@ -59,8 +63,8 @@ fn everyone(data: &Dataset, expert: Option<usize>) -> Vec<(&'static str, Deferra
         learn("realizable", Surrogate::Realizable { alpha: 0.9 }),
         learn("rsl2d", Surrogate::Rsl2d { psi: Psi::Log, beta: 0.1 }),
         ("two-stage", fit(&two_stage, data).unwrap()),
-        ("team of experts", fit(&TeamOfExperts { network: network(), expert }, data).unwrap()),
-        ("mixture of experts", fit(&MixtureOfExperts { network: network(), expert }, data).unwrap()),
+        ("team of experts", fit(&TeamOfExperts { network: network(), expert: expert.clone() }, data).unwrap()),
+        ("mixture of experts", fit(&MixtureOfExperts { network: network(), expert: expert.clone() }, data).unwrap()),
         ("compare confidence", fit(&compare, data).unwrap()),
         ("selective prediction", fit(&selective, data).unwrap()),
         ("triage", fit(&triage, data).unwrap()),
@@ -112,7 +116,7 @@ fn every_method_defers_where_the_expert_is_right_and_beats_both_alone() {
 #[test]
 fn weights_and_margins_agree_and_stay_within_bounds() {
     let data = data(1);
-    for (name, policy) in everyone(&data, Some(0)) {
+    for (name, policy) in everyone(&data, Some("expert0")) {
         let weights = policy.weigh(data.cases()).unwrap();
         assert!(weights.values().iter().all(|weight| (0.0..=1.0).contains(weight)), "{name}");
         assert!(policy.classify(data.cases()).unwrap().iter().all(|p| (p.iter().sum::<f64>() - 1.0).abs() < 1e-9));
@@ -142,7 +146,9 @@ fn of_two_experts_the_one_who_is_right_is_asked() {
         assert!(together.iter().zip(&labels).all(|(belief, label)| argmax(belief) == label.index()), "{at}");
     }
     // An expert who was not learned about is never asked.
-    let first = fit(&LearnToDefer { expert: Some(0), ..surrogate(Surrogate::AsymmetricSoftmax) }, &data).unwrap();
+    let first =
+        fit(&LearnToDefer { expert: Some("expert0".to_owned()), ..surrogate(Surrogate::AsymmetricSoftmax) }, &data)
+            .unwrap();
     assert_eq!((first.members(), first.experts()), (0..1, 2));
     assert!(first.weigh(data.cases()).unwrap().iter().all(|weights| weights[1] == 0.0));
 }
@@ -161,7 +167,7 @@ fn probabilities_of_being_right_are_calibrated() {
         assert!((mean(0, 0) - 0.5).abs() < 0.12, "{chosen:?}: {}", mean(0, 0));
         assert!(mean(0, 1).max(mean(1, 1)) < 0.1, "{chosen:?}");
     }
-    let asymmetric = LearnToDefer { expert: Some(0), ..surrogate(Surrogate::AsymmetricSoftmax) };
+    let asymmetric = LearnToDefer { expert: Some("expert0".to_owned()), ..surrogate(Surrogate::AsymmetricSoftmax) };
     let right = fit(&asymmetric, &data).unwrap().expert_correctness(data.cases()).unwrap().unwrap();
     assert_eq!((right.rows(), right.n()), (1, N));
     let silent = fit(&surrogate(Surrogate::Softmax { alpha: 0.5 }), &data).unwrap();
@@ -213,7 +219,8 @@ fn held_out_cases_stop_the_training() {
     let mut history = History::default();
     let held_out = data.select(&(0..100).collect::<Vec<_>>());
     let watched = data.clone().with_held_out(held_out.clone()).unwrap();
-    let training = Training { stopping: Some(EarlyStopping { every: 10, patience: 2 }), ..network().training };
+    let training =
+        Training { stopping: Some(EarlyStopping { every: 10, patience: 2, least: 0.0 }), ..network().training };
     let settings = NetworkSettings { training, ..network() };
     let learner = LearnToDefer { network: settings, ..LearnToDefer::default() };
     learner.fit(&watched, &CaseWeights::uniform(N), &mut Context::new(Stream::new(3), &mut history)).unwrap();
@@ -263,13 +270,19 @@ fn what_cannot_be_learned_is_refused_by_name() {
     assert!(refuse(LearnToDefer::default(), &with(Decisions::none(N, 2))).starts_with("no expert decided"));
     let only_second = Decisions::from_triples(N, 2, [(0, 1, 1)]).unwrap();
     assert_eq!(
-        refuse(LearnToDefer::default(), &with(only_second)),
-        "the number of training cases that expert `expert0` decided is 0, but must be 1 or more; leave this expert out, \
-         or name another one to defer to"
+        refuse(
+            LearnToDefer { expert: Some("expert0".to_owned()), ..LearnToDefer::default() },
+            &with(only_second.clone())
+        ),
+        "the number of training cases that expert `expert0` decided is 0, but must be 1 or more; name another one to \
+         defer to"
     );
+    // Who decided nothing is never deferred to.
+    let policy = fit(&surrogate(Surrogate::OneVsAll), &with(only_second)).unwrap();
+    assert!(policy.weigh(data.cases()).unwrap().iter().all(|weights| weights[0] == 0.0));
     assert_eq!(
-        refuse(LearnToDefer { expert: Some(2), ..LearnToDefer::default() }, &data),
-        "the expert to defer to is 2, but must be the position of one of the 2 experts, counted from 0"
+        refuse(LearnToDefer { expert: Some("expert2".to_owned()), ..LearnToDefer::default() }, &data),
+        "the expert to defer to is `expert2`, but must be one of the 2 experts there are, such as expert0, expert1"
     );
     assert_eq!(
         refuse(surrogate(Surrogate::Realizable { alpha: 1.0 }), &data),
@@ -318,7 +331,11 @@ fn what_cannot_be_learned_is_refused_by_name() {
         fit(&MixtureOfExperts::default(), &unlabelled).unwrap_err(),
         fit(&CompareConfidence::default(), &unlabelled).unwrap_err(),
         fit(&SelectivePrediction::default(), &unlabelled).unwrap_err(),
-        fit(&DifferentiableTriage { expert: Some(0), ..DifferentiableTriage::default() }, &unlabelled).unwrap_err(),
+        fit(
+            &DifferentiableTriage { expert: Some("expert0".to_owned()), ..DifferentiableTriage::default() },
+            &unlabelled,
+        )
+        .unwrap_err(),
     ] {
         assert!(message(error).starts_with("case case7 has no label"));
     }
@@ -333,7 +350,7 @@ fn what_cannot_be_learned_is_refused_by_name() {
 fn settings_survive_json() {
     let learner = LearnToDefer {
         surrogate: Surrogate::Rsl2d { psi: Psi::GeneralisedCrossEntropy { q: 0.7 }, beta: 0.1 },
-        expert: Some(1),
+        expert: Some("expert1".to_owned()),
         ..LearnToDefer::default()
     };
     let text = serde_json::to_string(&learner).unwrap();

@@ -24,13 +24,17 @@ pub struct Training {
 }
 
 /// Stopping when the loss on held-out cases no longer falls; the best parameters are restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyStopping {
     /// Steps between two measurements, 1 or more.
     pub every: usize,
     /// Measurements without a new best before stopping, 1 or more.
     pub patience: usize,
+    /// By how much a new best must be below the last, 0 or more; 0 by default. Without it a loss that creeps towards
+    /// its bound for ever is followed for ever.
+    #[serde(default)]
+    pub least: f64,
 }
 
 impl Training {
@@ -40,7 +44,9 @@ impl Training {
     /// Names the parameter that is outside.
     pub fn check(&self) -> Result<(), ParameterError> {
         ParameterError::check(self.steps > 0, "the number of steps", self.steps, "1 or more")?;
-        if let Some(EarlyStopping { every, patience }) = self.stopping {
+        if let Some(EarlyStopping { every, patience, least }) = self.stopping {
+            let least_ok = least >= 0.0 && least.is_finite();
+            ParameterError::check(least_ok, "the least gain of a new best", least, "a finite number, 0 or more")?;
             ParameterError::check(every > 0, "the steps between validations", every, "1 or more")?;
             ParameterError::check(patience > 0, "the patience", patience, "1 or more")?;
         }
@@ -268,7 +274,7 @@ impl<S: Scalar> Best<S> {
     fn measure(&mut self, networks: &[Network<S>], held_out: &mut Validation<'_, S>, step: usize) -> f64 {
         let batch = Batch { cases: &self.cases, weights: &self.weights };
         let loss = evaluate(networks, &held_out.inputs.values, &mut self.tapes, batch, held_out.objective, step);
-        if loss < self.loss {
+        if loss < self.loss - self.rule.least {
             self.loss = loss;
             self.failures = 0;
             for (kept, network) in self.parameters.iter_mut().zip(networks) {

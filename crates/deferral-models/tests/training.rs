@@ -62,7 +62,7 @@ fn every_optimiser_learns_in_both_precisions() {
 
 #[test]
 fn early_stopping_restores_the_best_parameters() {
-    let stopping = Some(EarlyStopping { every: 5, patience: 8 });
+    let stopping = Some(EarlyStopping { every: 5, patience: 8, least: 0.0 });
     let settings = Training { stopping, ..settings(Optimiser::adam(0.03), 5000) };
     let mut history = History::default();
     let (network, status) = fit::<f64>(&settings, &mut history, true);
@@ -112,6 +112,6 @@ fn settings_out_of_range_are_refused() {
     assert_eq!(refuse(Training { steps: 0, ..good }), "the number of steps is 0, but must be 1 or more");
     let batches = Batches::PerStep { size: 0 };
     assert_eq!(refuse(Training { batches, ..good }), "the batch size is 0, but must be 1 or more");
-    let stopping = Some(EarlyStopping { every: 1, patience: 0 });
+    let stopping = Some(EarlyStopping { every: 1, patience: 0, least: 0.0 });
     assert_eq!(refuse(Training { stopping, ..good }), "the patience is 0, but must be 1 or more");
 }

@@ -3,6 +3,8 @@
 use deferral_core::{CaseId, Dataset, ExpertId, FitError, ParameterError};
 use serde::{Deserialize, Serialize};
 
+use crate::named::named_expert;
+
 /// What an answer of the decision-maker costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -88,13 +90,9 @@ pub(crate) fn truth_of(data: &Dataset, method: &str) -> Result<Vec<f64>, FitErro
 
 /// The one decision-maker: the expert named, or the only one there is.
 pub(crate) fn decision_maker(data: &Dataset, named: Option<&str>) -> Result<usize, FitError> {
-    let (m, experts) = (data.m(), data.experts());
+    let m = data.m();
     match named {
-        Some(name) => experts.position(name).ok_or_else(|| {
-            let some: Vec<&str> = experts.iter().take(5).collect();
-            let expected = format!("one of the {m} experts there are, such as {}", some.join(", "));
-            ParameterError::new("the decision-maker", format!("`{name}`"), expected).into()
-        }),
+        Some(name) => named_expert(data, name),
         None if m == 0 => Err(FitError::NoExperts),
         None => {
             let expected = "named among them: this method defers to one (for several take softmax or one-vs-all)";

@@ -28,6 +28,10 @@ pub struct Patience {
     pub held_out: f64,
 }
 
+/// A new best is one that is better by so many nats: the loss of a model that learns to ask about everything falls by ever
+/// less, but for ever.
+const LEAST_GAIN: f64 = 1e-5;
+
 impl Default for Patience {
     /// The released settings: Adam at rate .01, batches of 64, patience 20, a fifth held out.
     fn default() -> Self {
@@ -45,7 +49,7 @@ impl Patience {
             steps: self.epochs.saturating_mul(epoch),
             batches: Batches::ByEpoch { size: self.batch },
             optimiser: self.optimiser,
-            stopping: Some(EarlyStopping { every: epoch, patience: self.patience }),
+            stopping: Some(EarlyStopping { every: epoch, patience: self.patience, least: LEAST_GAIN }),
         })
     }
 

@@ -34,8 +34,8 @@ pub struct CompareConfidence {
     pub classifier: Classifier,
     /// The network that predicts who is right, and its training.
     pub network: NetworkSettings,
-    /// The only expert to learn about and to defer to, as a position in the roster; all of them if not given.
-    pub expert: Option<usize>,
+    /// The only expert to learn about and to defer to, by name; all of them if not given.
+    pub expert: Option<String>,
 }
 
 impl Default for CompareConfidence {
@@ -51,7 +51,7 @@ impl Learner for CompareConfidence {
     /// # Errors
     /// As [`LearnToDefer`](super::LearnToDefer), and those of the classifier.
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
-        let panel = Panel::of(data, self.expert)?;
+        let panel = Panel::of(data, self.expert.as_deref())?;
         let classifier = self.classifier.fit(data, weights, &mut ctx.part("classifier"))?;
         let members = &panel;
         let correctness = self.network.fit(panel.len(), data, weights, &mut ctx.part("correctness"), |data| {

@@ -32,8 +32,8 @@ pub struct LearnToDefer {
     pub surrogate: Surrogate,
     /// The network and its training.
     pub network: NetworkSettings,
-    /// The only expert to learn about and to defer to, as a position in the roster; all of them if not given.
-    pub expert: Option<usize>,
+    /// The only expert to learn about and to defer to, by name; all of them if not given.
+    pub expert: Option<String>,
 }
 
 impl Learner for LearnToDefer {
@@ -45,9 +45,9 @@ impl Learner for LearnToDefer {
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
         self.surrogate.check()?;
         let panel = if self.surrogate.is_for_one_expert() {
-            Panel::of_one(data, self.expert, self.surrogate.name())?
+            Panel::of_one(data, self.expert.as_deref(), self.surrogate.name())?
         } else {
-            Panel::of(data, self.expert)?
+            Panel::of(data, self.expert.as_deref())?
         };
         data.gold()?;
         let members = panel.members.clone();

@@ -23,7 +23,7 @@ use super::standing::Ties;
 /// let data = deferral_experts::ThreeClusters { cases: 600 }.generate(&Stream::new(1))?;
 /// let mut silent = Silent;
 /// let mut ctx = Context::new(Stream::new(1), &mut silent);
-/// let learner = MixtureOfExperts { expert: Some(0), ..MixtureOfExperts::default() };
+/// let learner = MixtureOfExperts { expert: Some("expert 1".to_owned()), ..MixtureOfExperts::default() };
 /// let policy = learner.fit(&data, &CaseWeights::uniform(data.n()), &mut ctx)?;
 /// // The second case is of the cluster that the first expert knows.
 /// assert_eq!(argmax(policy.weigh(data.cases())?.column(1)), 0);
@@ -34,8 +34,8 @@ use super::standing::Ties;
 pub struct MixtureOfExperts {
     /// The two networks, classifier and gate, and their training.
     pub network: NetworkSettings,
-    /// The only expert to learn about and to defer to, as a position in the roster; all of them if not given.
-    pub expert: Option<usize>,
+    /// The only expert to learn about and to defer to, by name; all of them if not given.
+    pub expert: Option<String>,
 }
 
 impl Learner for MixtureOfExperts {
@@ -44,7 +44,7 @@ impl Learner for MixtureOfExperts {
     /// # Errors
     /// As [`LearnToDefer`](super::LearnToDefer).
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
-        let panel = Panel::of(data, self.expert)?;
+        let panel = Panel::of(data, self.expert.as_deref())?;
         data.gold()?;
         let [classifier, gate] = self.network.fit_two([data.k(), panel.len()], data, weights, ctx, |data| {
             let (labels, members, mut right) = (known_labels(data)?, &panel, Vec::new());

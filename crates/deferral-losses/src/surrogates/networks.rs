@@ -30,7 +30,7 @@ impl Default for NetworkSettings {
             steps: 1000,
             batches: Batches::PerStep { size: 200 },
             optimiser: Optimiser::adam(0.01),
-            stopping: Some(EarlyStopping { every: 20, patience: 10 }),
+            stopping: Some(EarlyStopping { every: 20, patience: 10, least: 0.0 }),
         };
         Self { hidden: vec![32], training, precision: Precision::default() }
     }

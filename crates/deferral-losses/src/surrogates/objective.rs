@@ -43,7 +43,7 @@ impl<'a> SurrogateObjective<'a> {
     pub fn new(surrogate: Surrogate, labels: Vec<Label>, decisions: &'a Decisions, experts: Range<usize>) -> Self {
         assert_eq!(labels.len(), decisions.cases(), "labels and decisions of as many cases");
         assert!(experts.end <= decisions.experts(), "experts beyond the roster");
-        let panel = Panel { members: experts, experts: decisions.experts() };
+        let panel = Panel::learning_about(experts, decisions.experts());
         Self { surrogate, labels, decisions, panel, right: Vec::new(), room: Room::default() }
     }
 }

@@ -5,50 +5,61 @@ use std::ops::Range;
 use deferral_core::{CaseId, Dataset, Decisions, ExpertId, FitError, Label, ParameterError};
 use serde::{Deserialize, Serialize};
 
+use crate::named::named_expert;
+
 /// All experts of a data set, or one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Panel {
     pub(super) members: Range<usize>,
-    /// All experts of the data set, m.
-    pub(super) experts: usize,
+    /// Of each of the m experts, whether anything was learned about them; nobody else is deferred to.
+    known: Vec<bool>,
 }
 
 impl Panel {
     /// All experts, or only `expert`.
     ///
     /// # Errors
-    /// If nobody decided anything, there is no such expert, or a member decided nothing.
-    pub(super) fn of(data: &Dataset, expert: Option<usize>) -> Result<Self, FitError> {
+    /// If nobody decided anything, there is no such expert, or the one who is named decided nothing.
+    pub(super) fn of(data: &Dataset, expert: Option<&str>) -> Result<Self, FitError> {
         if data.decisions().is_empty() {
             return Err(FitError::NoExperts);
         }
-        let experts = data.m();
-        if let Some(expert) = expert {
-            let expected = format!("the position of one of the {experts} experts, counted from 0");
-            ParameterError::check(expert < experts, "the expert to defer to", expert, &expected)?;
-        }
-        let members = expert.map_or(0..experts, |expert| expert..expert + 1);
-        for member in members.clone() {
-            if data.decisions().of_expert(ExpertId::at(member)).is_empty() {
-                let name = data.experts().show(member);
-                let parameter = format!("the number of training cases that expert `{name}` decided");
-                let expected = "1 or more; leave this expert out, or name another one to defer to";
-                return Err(ParameterError::new(parameter, 0, expected).into());
-            }
-        }
-        Ok(Self { members, experts })
+        let decided = |expert: usize| !data.decisions().of_expert(ExpertId::at(expert)).is_empty();
+        let Some(name) = expert else {
+            return Ok(Self { members: 0..data.m(), known: (0..data.m()).map(decided).collect() });
+        };
+        let expert = named_expert(data, name)?;
+        let parameter = format!("the number of training cases that expert `{name}` decided");
+        ParameterError::check(decided(expert), &parameter, 0, "1 or more; name another one to defer to")?;
+        Ok(Self::learning_about(expert..expert + 1, data.m()))
     }
 
     /// The only expert, for a method that knows no more.
     ///
     /// # Errors
     /// As [`Panel::of`], and if there are several and none is named.
-    pub(super) fn of_one(data: &Dataset, expert: Option<usize>, method: &str) -> Result<Self, FitError> {
+    pub(super) fn of_one(data: &Dataset, expert: Option<&str>, method: &str) -> Result<Self, FitError> {
         let panel = Self::of(data, expert)?;
         let parameter = format!("the number of experts that {method} learns from");
         let expected = "1: name the `expert` to defer to, or use the surrogate `softmax` or `one-vs-all`";
         ParameterError::check(panel.len() == 1, &parameter, panel.len(), expected)?;
         Ok(panel)
+    }
+
+    /// Some of m experts, all of whom are known.
+    pub(super) fn learning_about(members: Range<usize>, m: usize) -> Self {
+        let known = (0..m).map(|expert| members.contains(&expert)).collect();
+        Self { members, known }
+    }
+
+    /// Number of experts of the data set, m.
+    pub(super) fn experts(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether anything was learned about an expert.
+    pub(super) fn knows(&self, expert: usize) -> bool {
+        self.known.get(expert).copied().unwrap_or(false)
     }
 
     /// Number of members, J.

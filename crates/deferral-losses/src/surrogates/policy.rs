@@ -181,7 +181,7 @@ fn stand_as_is(experts: &[f64], beliefs: &[f64], standing: &mut Standing) {
 
 impl Policy for DeferralPolicy {
     fn experts(&self) -> usize {
-        self.panel.experts
+        self.panel.experts()
     }
 
     fn classes(&self) -> usize {
@@ -209,8 +209,10 @@ impl Policy for DeferralPolicy {
         self.compare(cases, |case, standing| {
             let column = weights.column_mut(case);
             if let Some((classifier, members)) = standing.ordered_weights(self.ties()).split_last() {
-                column[self.members()].copy_from_slice(members);
-                column[self.panel.experts] = *classifier;
+                for (expert, &weight) in self.members().zip(members).filter(|(expert, _)| self.panel.knows(*expert)) {
+                    column[expert] = weight;
+                }
+                column[self.panel.experts()] = *classifier;
             }
         })?;
         Ok(Weights(weights))
@@ -222,7 +224,7 @@ impl Policy for DeferralPolicy {
         let (mut beliefs, weights) = (self.classify(data.cases())?, self.weigh(data.cases())?);
         for case in 0..data.n() {
             let weights = weights.column(case);
-            let mut most = weights[self.panel.experts];
+            let mut most = weights[self.panel.experts()];
             let mut decided = None;
             for (expert, label) in data.decisions().of_case(CaseId::at(case)).iter() {
                 // Between equal weights the lower index decides, and the classifier has the last.
@@ -244,6 +246,6 @@ impl Policy for DeferralPolicy {
 
 impl DeferralPolicy {
     fn is_member(&self, expert: ExpertId) -> bool {
-        self.panel.place(expert).is_some()
+        self.panel.place(expert).is_some() && self.panel.knows(expert.index())
     }
 }

@@ -17,7 +17,7 @@ use super::policy::{Beliefs, DeferralPolicy, Method};
 /// let rejection = Rejection::Cost { cost: 0.3 };
 /// let mut silent = Silent;
 /// let mut ctx = Context::new(Stream::new(1), &mut silent);
-/// let learner = SelectivePrediction { rejection, expert: Some(0), ..SelectivePrediction::default() };
+/// let learner = SelectivePrediction { rejection, expert: Some("expert 1".to_owned()), ..SelectivePrediction::default() };
 /// let policy = learner.fit(&data, &CaseWeights::uniform(data.n()), &mut ctx)?;
 /// assert_eq!(policy.threshold(), Some(0.7));
 /// // The second case is of a cluster whose labels no feature tells.
@@ -31,8 +31,8 @@ pub struct SelectivePrediction {
     pub classifier: Classifier,
     /// Where the threshold lies.
     pub rejection: Rejection,
-    /// The expert to defer to, as a position in the roster; the [most accurate one](most_accurate_expert) if not given.
-    pub expert: Option<usize>,
+    /// The expert to defer to, by name; the [most accurate one](most_accurate_expert) if not given.
+    pub expert: Option<String>,
 }
 
 /// Where the threshold of [`SelectivePrediction`] lies.
@@ -115,8 +115,9 @@ impl Learner for SelectivePrediction {
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
         self.check()?;
         data.gold()?;
-        let expert = self.expert.or_else(|| most_accurate_expert(data)).ok_or(FitError::NoExperts)?;
-        let panel = Panel::of(data, Some(expert))?;
+        let best = || most_accurate_expert(data).map(|expert| data.experts().show(expert).to_owned());
+        let expert = self.expert.clone().or_else(best).ok_or(FitError::NoExperts)?;
+        let panel = Panel::of(data, Some(&expert))?;
         let (classifier, threshold) = self.fit_parts(&panel, data, weights, ctx)?;
         let classifier = Beliefs::Own(classifier);
         Ok(DeferralPolicy::new(panel, data.k(), Method::Threshold { classifier, threshold }))

@@ -31,8 +31,8 @@ use super::standing::Ties;
 pub struct TeamOfExperts {
     /// The two networks, classifier and gate, and their training.
     pub network: NetworkSettings,
-    /// The only expert to learn about and to defer to, as a position in the roster; all of them if not given.
-    pub expert: Option<usize>,
+    /// The only expert to learn about and to defer to, by name; all of them if not given.
+    pub expert: Option<String>,
 }
 
 impl Learner for TeamOfExperts {
@@ -41,7 +41,7 @@ impl Learner for TeamOfExperts {
     /// # Errors
     /// As [`LearnToDefer`](super::LearnToDefer).
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
-        let panel = Panel::of(data, self.expert)?;
+        let panel = Panel::of(data, self.expert.as_deref())?;
         data.gold()?;
         let outputs = [data.k(), panel.len() + 1];
         let [classifier, gate] = self.network.fit_two(outputs, data, weights, ctx, |data| {

@@ -31,7 +31,7 @@ use super::standing::Ties;
 /// let data = deferral_experts::ThreeClusters { cases: 600 }.generate(&Stream::new(1))?;
 /// let mut silent = Silent;
 /// let mut ctx = Context::new(Stream::new(1), &mut silent);
-/// let learner = DifferentiableTriage { expert: Some(0), ..DifferentiableTriage::default() };
+/// let learner = DifferentiableTriage { expert: Some("expert 1".to_owned()), ..DifferentiableTriage::default() };
 /// let policy = learner.fit(&data, &CaseWeights::uniform(data.n()), &mut ctx)?;
 /// // The second case is of the cluster that the first expert knows.
 /// assert_eq!(argmax(policy.weigh(data.cases())?.column(1)), 0);
@@ -46,8 +46,8 @@ pub struct DifferentiableTriage {
     pub budget: f64,
     /// The share of the classifier's steps that are taken on all cases, in [0, 1]; .5 by default.
     pub head_start: f64,
-    /// The expert to defer to, as a position in the roster; needed if there are several.
-    pub expert: Option<usize>,
+    /// The expert to defer to, by name; needed if there are several.
+    pub expert: Option<String>,
 }
 
 impl Default for DifferentiableTriage {
@@ -73,7 +73,7 @@ impl Learner for DifferentiableTriage {
         let head_start = self.head_start;
         let ok = (0.0..=1.0).contains(&head_start);
         ParameterError::check(ok, "the head start of the classifier", head_start, "between 0 and 1")?;
-        let panel = Panel::of_one(data, self.expert, "triage")?;
+        let panel = Panel::of_one(data, self.expert.as_deref(), "triage")?;
         data.gold()?;
         let when = expert_losses(&panel.only_right(data, &known_labels(data)?), data.k());
         let losses = |data: &Dataset| -> Result<(Vec<Label>, Vec<Option<f64>>), FitError> {

@@ -39,8 +39,8 @@ pub struct TwoStage {
     pub network: NetworkSettings,
     /// `beta_j`, what asking each of the m experts costs in errors, in [0, 1]; 0 if not given.
     pub costs: Option<Vec<f64>>,
-    /// The only expert to learn about and to defer to, as a position in the roster; all of them if not given.
-    pub expert: Option<usize>,
+    /// The only expert to learn about and to defer to, by name; all of them if not given.
+    pub expert: Option<String>,
 }
 
 impl Default for TwoStage {
@@ -71,7 +71,7 @@ impl Learner for TwoStage {
     /// As [`LearnToDefer`](super::LearnToDefer), those of the classifier, and if a cost is outside.
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
         let costs = &self.costs(data)?;
-        let panel = Panel::of(data, self.expert)?;
+        let panel = Panel::of(data, self.expert.as_deref())?;
         let classifier = self.classifier.fit(data, weights, &mut ctx.part("classifier"))?;
         let members = &panel;
         let gate = self.network.fit(panel.len() + 1, data, weights, &mut ctx.part("rejector"), |data| {
