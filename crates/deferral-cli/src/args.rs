@@ -217,7 +217,15 @@ pub(crate) struct Fit {
     /// The method, with settings if any: 'joint:k=5,steps=500'. `deferral methods` lists them
     #[arg(long, default_value = "joint", value_name = "METHOD")]
     pub(crate) method: String,
-    /// Group attribute for methods that balance groups
+    /// Fairness around the method, with settings if any: minimax, 'equalised-odds:slack=0.02', and others that
+    /// `deferral methods` lists
+    #[arg(long, value_name = "FAIRNESS", requires = "group")]
+    pub(crate) fairness: Option<String>,
+    /// Ask until the system's error is at most E with probability P, on all cases or on every group:
+    /// 'error<=0.1@0.95,by-group'
+    #[arg(long, value_name = "error<=E@P")]
+    pub(crate) guarantee: Option<String>,
+    /// Group attribute for methods that are fair to groups
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
     /// Where to write the model

@@ -17,6 +17,12 @@ use deferral_experts::BiasedPanel;
 use crate::args::{AskRule, Asking, Features, Kind, PanelArgs, Reading, ScaleBy, SplitBy, Unknown};
 use crate::failure::Failure;
 
+/// A method with the fairness and the guarantee of the options behind it.
+pub(crate) fn fair(method: &str, fairness: Option<&str>, guarantee: Option<&str>) -> String {
+    let parts = [Some(method), fairness, guarantee];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("+")
+}
+
 /// Whether decisions must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {

@@ -29,6 +29,9 @@ const CERTAIN_KEYS: &[&str] = &["expert-loss", "told"];
 /// Those that only uncertain weights have.
 const UNCERTAIN_KEYS: &[&str] = &["draws", "prior"];
 
+/// Those that are about asking.
+const ASKING_KEYS: &[&str] = &["gamma", "expert", "expert-loss", "told"];
+
 /// Every setting of any of them.
 pub(crate) fn all_idk_keys() -> impl Iterator<Item = &'static str> {
     SHARED_KEYS.iter().chain(CERTAIN_KEYS).chain(UNCERTAIN_KEYS).copied()
@@ -36,8 +39,14 @@ pub(crate) fn all_idk_keys() -> impl Iterator<Item = &'static str> {
 
 /// The settings that a learner of this kind has.
 pub(crate) fn idk_keys(learner: &AnyLearner) -> Vec<&'static str> {
-    let own = if matches!(learner, AnyLearner::BayesianIdk(_)) { UNCERTAIN_KEYS } else { CERTAIN_KEYS };
-    SHARED_KEYS.iter().chain(own).copied().collect()
+    let (own, asks) = match learner {
+        AnyLearner::BayesianIdk(idk) => (UNCERTAIN_KEYS, idk.aim != Aim::Predict),
+        AnyLearner::Idk(idk) => (CERTAIN_KEYS, idk.aim != Aim::Predict || idk.model == IdkModel::Ordinal),
+        _ => return Vec::new(),
+    };
+    // Who never asks has no use for what asking costs.
+    let useful = |key: &&str| asks || !ASKING_KEYS.contains(key);
+    SHARED_KEYS.iter().chain(own).copied().filter(useful).collect()
 }
 
 /// A learner with this aim, penalised by the disparate impact between the groups of the attribute, if there is one.

@@ -79,7 +79,7 @@ pub use grid::{Axis, GridError};
 pub use html::html;
 pub use label_curve::{CurvePlan, CurvePoint, LabelCurve, label_curve};
 pub use methods::{FeatureKind, Known, METHODS, Method, MethodError, Rule};
-pub use model::{Model, UnknownExperts, Verdicts};
+pub use model::{Learned, Model, UnknownExperts, Verdicts};
 pub use penalties::AnyPenalty;
 pub use policy::{AnyLearner, AnyPolicy};
 pub use routing::{RoutingRow, routing, routing_table};

@@ -9,7 +9,8 @@ use deferral_core::{
     Learner, Names, Outcome, Policy, Probabilities, Question, Recorded, Route, Stream, VoteError, VoteSource, Weights,
     artifact, consult_watched,
 };
-use deferral_data::{Featuriser, Records, RouteKind, RouteRow};
+use deferral_data::{Featuriser, Part, Records, RouteKind, RouteRow};
+use deferral_fairness::GroupThreshold;
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvalError;
@@ -29,6 +30,15 @@ pub struct Model {
     policy: AnyPolicy,
     labels: Names,
     experts: Names,
+}
+
+/// Cases that a model learns from: positions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learned {
+    /// Those it learns from.
+    pub train: Vec<usize>,
+    /// Those it may watch, to stop early.
+    pub held_out: Vec<usize>,
 }
 
 /// What to do with votes of people whom the model was not fitted on.
@@ -67,30 +77,63 @@ impl Model {
         features: &FeatureChoice,
         ctx: &mut Context<'_>,
     ) -> Result<Self, EvalError> {
-        let learns_from = |case: &usize| !method.needs_gold() || records.labels[*case].is_some();
-        let known: Vec<usize> = (0..records.n()).filter(learns_from).collect();
-        if known.is_empty() && records.n() > 0 {
+        let Learned { train, held_out } = Self::learned_from(records, method);
+        if train.is_empty() && records.n() > 0 {
             return Err(EvalError::Nothing(format!(
-                "no case has a gold label, and `{}` learns from them; name their column with --column label=NAME, or take a \
-                 method that learns from votes alone, such as hierarchical or learning-from-crowds",
+                "no case to learn from has a gold label, and `{}` learns from them; name their column with --column \
+                 label=NAME, or take a method that learns from votes alone, such as hierarchical or learning-from-crowds",
                 method.name
             )));
         }
-        if known.is_empty() {
+        if train.is_empty() {
             return Err(EvalError::Fit(FitError::NoCases));
         }
-        let records = if known.len() == records.n() { records.clone() } else { records.select(&known) };
+        let watched = (!held_out.is_empty()).then(|| records.select(&held_out));
+        let records = if train.len() == records.n() { records.clone() } else { records.select(&train) };
         let kind = features.kind_for(method, &records.inputs);
         let everything: Vec<usize> = (0..records.n()).collect();
         let featuriser = features.fit(kind, &records.inputs, &everything, &ctx.stream("features"))?;
         for note in featuriser.iter().flat_map(|featuriser| featuriser.report().notes()) {
             ctx.report(&deferral_core::Event::Note(note)).map_err(FitError::from)?;
         }
-        let data = records.dataset(features_of(featuriser.as_ref(), &records)?)?;
+        let mut data = records.dataset(features_of(featuriser.as_ref(), &records)?)?;
+        if let Some(watched) = watched {
+            let watched = watched.dataset(features_of(featuriser.as_ref(), &watched)?)?;
+            data = data.with_held_out(watched).map_err(deferral_data::TableError::from)?;
+        }
         let learner = method.learner.clone().with_prices(records.prices.as_deref());
         let policy = learner.fit(&data, &CaseWeights::uniform(data.n()), &mut ctx.part("learner"))?;
         method.consultation(&policy, data.cases(), records.prices.as_deref())?;
         Ok(Self { method: method.clone(), featuriser, policy, labels: records.label_names, experts: records.experts })
+    }
+
+    /// The cases of `records` that [`Model::fit`] learns from: those with a gold label, or all if the method needs none.
+    /// Where the cases come divided, it learns from the training part only and may watch the validation part; the test
+    /// part stays unseen.
+    pub fn learned_from(records: &Records, method: &Method) -> Learned {
+        let usable = |case: &usize| !method.needs_gold() || records.labels[*case].is_some();
+        let of = |part: Part| {
+            let here = |case: &usize| records.parts.as_ref().map_or(part == Part::Train, |parts| parts[*case] == part);
+            (0..records.n()).filter(usable).filter(here).collect::<Vec<usize>>()
+        };
+        let labelled = |case: &usize| records.labels[*case].is_some();
+        Learned { train: of(Part::Train), held_out: of(Part::Validation).into_iter().filter(labelled).collect() }
+    }
+
+    /// What the policy promises, in sentences: empty unless it was fitted with a guarantee.
+    pub fn promises(&self) -> Vec<String> {
+        let AnyPolicy::Guaranteed(policy) = &self.policy else { return Vec::new() };
+        let of_group = |chosen: &GroupThreshold| {
+            let whom = chosen.group.as_ref().map_or("all cases".to_owned(), |group| format!("group {group}"));
+            let asked = chosen.deferred as f64 / chosen.cases.max(1) as f64;
+            format!(
+                "promise kept on {whom}: {} of {} cases set aside decided wrongly, {:.0} % of them by asking",
+                chosen.wrong,
+                chosen.cases,
+                100.0 * asked
+            )
+        };
+        policy.thresholds().iter().map(of_group).collect()
     }
 
     /// The method it was fitted by.

@@ -82,7 +82,7 @@ fn run_job(
     job: Job,
     keep: Keep,
     stream: &Stream,
-    step: &dyn Fn(),
+    step: &(dyn Fn() + Sync),
 ) -> Result<Outcome, EvalError> {
     let all = experiment.source.draw(&experiment.panel, stream)?;
     let (records, unlabelled) = labelled(&all);
@@ -93,17 +93,10 @@ fn run_job(
     let attribute = experiment.group.as_deref();
     let splits = experiment.division.split(&records, bare.cases(), attribute, &stream.child("split"))?;
     let split = splits.get(job.fold).ok_or_else(|| EvalError::Nothing(format!("there is no fold {}", job.fold)))?;
-    let mut bench = Bench::new(experiment, &records, split, stream.child("fold").nth(job.fold));
-    let mut outcomes = Vec::with_capacity(experiment.methods.len());
-    for (at, method) in experiment.methods.iter().enumerate() {
-        let failed = |source: EvalError| EvalError::Method {
-            method: method.name.clone(),
-            place: format!(" (repetition {}, fold {})", job.repetition + 1, job.fold + 1),
-            source: Box::new(source),
-        };
-        outcomes.push(bench.run(at, method, job, keep).map_err(failed)?);
-        step();
-    }
+    let mut bench = Bench::new(experiment, &records, split, job, stream.child("fold").nth(job.fold));
+    bench.fit_all(&experiment.methods, step)?;
+    let run = |(at, method)| bench.run(at, method, keep).map_err(|error| of_method(method, job, error));
+    let outcomes = experiment.methods.iter().enumerate().map(run).collect::<Result<Vec<_>, _>>()?;
     let groups = attribute.map(|name| bare.cases().group(name)).transpose()?;
     let facts = Facts {
         cases: records.n(),
@@ -118,6 +111,15 @@ fn run_job(
     Ok(Outcome { facts, records: outcomes })
 }
 
+/// An error with the method and the place where it occurred.
+fn of_method(method: &Method, job: Job, source: EvalError) -> EvalError {
+    EvalError::Method {
+        method: method.name.clone(),
+        place: format!(" (repetition {}, fold {})", job.repetition + 1, job.fold + 1),
+        source: Box::new(source),
+    }
+}
+
 /// The cases whose truth is known, and how many are not.
 fn labelled(records: &Arc<Records>) -> (Arc<Records>, usize) {
     let known: Vec<usize> = (0..records.n()).filter(|&case| records.labels[case].is_some()).collect();
@@ -130,6 +132,7 @@ struct Bench<'a> {
     experiment: &'a Experiment,
     records: &'a Records,
     split: &'a Split,
+    job: Job,
     stream: Stream,
     features: Vec<(FeatureKind, Dataset, Dataset)>,
     fitted: Vec<Fitted<'a>>,
@@ -145,8 +148,8 @@ struct Fitted<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(experiment: &'a Experiment, records: &'a Records, split: &'a Split, stream: Stream) -> Self {
-        Self { experiment, records, split, stream, features: Vec::new(), fitted: Vec::new(), notes: Vec::new() }
+    fn new(experiment: &'a Experiment, records: &'a Records, split: &'a Split, job: Job, stream: Stream) -> Self {
+        Self { experiment, records, split, job, stream, features: Vec::new(), fitted: Vec::new(), notes: Vec::new() }
     }
 
     /// Training and test sets with features of the given kind, fitted on the training cases. What is held out for
@@ -172,13 +175,31 @@ impl<'a> Bench<'a> {
         Ok(self.features.len() - 1)
     }
 
-    fn fit(&mut self, method: &'a Method) -> Result<usize, EvalError> {
-        let kind = self.experiment.features.kind_for(method, &self.records.inputs);
-        let known = |f: &Fitted<'_>| f.kind == kind && *f.learner == method.learner;
-        if let Some(at) = self.fitted.iter().position(known) {
-            return Ok(at);
+    /// Fits what the methods need, in parallel, each learner once.
+    fn fit_all(&mut self, methods: &'a [Method], step: &(dyn Fn() + Sync)) -> Result<(), EvalError> {
+        let mut wanted: Vec<(&'a Method, FeatureKind, usize)> = Vec::new();
+        for method in methods {
+            let kind = self.experiment.features.kind_for(method, &self.records.inputs);
+            if !wanted.iter().any(|(other, k, _)| *k == kind && other.learner == method.learner) {
+                let features = self.featurised(kind).map_err(|error| of_method(method, self.job, error))?;
+                wanted.push((method, kind, features));
+            } else {
+                step();
+            }
         }
-        let features = self.featurised(kind)?;
+        let fitted: Vec<Result<Fitted<'a>, EvalError>> = wanted
+            .par_iter()
+            .map(|&(method, kind, features)| {
+                let fitted = self.fit(method, kind, features).map_err(|error| of_method(method, self.job, error));
+                step();
+                fitted
+            })
+            .collect();
+        self.fitted = fitted.into_iter().collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn fit(&self, method: &'a Method, kind: FeatureKind, features: usize) -> Result<Fitted<'a>, EvalError> {
         let (_, train, test) = &self.features[features];
         let mut silent = Silent;
         // The same stream for every method: they differ by what they do, not by their luck.
@@ -186,13 +207,18 @@ impl<'a> Bench<'a> {
         let learner = method.learner.clone().with_prices(self.records.prices.as_deref());
         let policy = learner.fit(train, &CaseWeights::uniform(train.n()), &mut ctx)?;
         let (probabilities, weights) = (policy.classify(test.cases())?, policy.weigh(test.cases())?);
-        self.fitted.push(Fitted { learner: &method.learner, kind, policy, probabilities, weights });
-        Ok(self.fitted.len() - 1)
+        Ok(Fitted { learner: &method.learner, kind, policy, probabilities, weights })
     }
 
-    fn run(&mut self, at: usize, method: &'a Method, job: Job, keep: Keep) -> Result<Record, EvalError> {
-        let place = self.fit(method)?;
-        let fitted = &self.fitted[place];
+    /// What was fitted for a method.
+    fn fitted(&self, method: &Method) -> Result<&Fitted<'a>, EvalError> {
+        let kind = self.experiment.features.kind_for(method, &self.records.inputs);
+        let known = |f: &&Fitted<'_>| f.kind == kind && *f.learner == method.learner;
+        self.fitted.iter().find(known).ok_or_else(|| EvalError::Nothing("a fitted method went missing".to_owned()))
+    }
+
+    fn run(&self, at: usize, method: &Method, keep: Keep) -> Result<Record, EvalError> {
+        let (fitted, job) = (self.fitted(method)?, self.job);
         let Some((_, train, test)) = self.features.iter().find(|(kind, ..)| *kind == fitted.kind) else {
             return Err(EvalError::Nothing("features went missing".to_owned()));
         };

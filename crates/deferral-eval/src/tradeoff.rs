@@ -197,6 +197,8 @@ impl Tradings {
         let places: Vec<Place> = points.iter().map(|point| point.chosen_by.place()).collect();
         let mut front = pareto_front(&places);
         front.sort_by(|&a, &b| places[a].disparity.total_cmp(&places[b].disparity));
+        // Of settings that come to the same, the first one stands for all.
+        front.dedup_by(|a, b| places[*a] == places[*b]);
         let least = |most: &f64| {
             let within = (0..points.len()).filter(|&point| places[point].disparity <= *most);
             let (error, disparity) = (|at: usize| places[at].error, |at: usize| places[at].disparity);

@@ -113,7 +113,8 @@ impl Layer {
 
 /// A dense network: `a_l = f_l(W_l a_(l-1) + b_l)`, all parameters in one flat vector.
 ///
-/// Input and output are padded to 8 where they are narrower than 6 (see [`product`](crate::product)); padded
+/// Input and output are padded to 8 where they are narrower than 6, the output only behind a layer that is not (see
+/// [`product`](crate::product)); padded
 /// weights are zero and stay zero.
 ///
 /// ```
@@ -176,8 +177,9 @@ impl<S: Scalar> Network<S> {
         for (at, &(outputs, activation)) in spec.layers.iter().enumerate() {
             let (first, last) = (at == 0, at + 1 == spec.layers.len());
             let extra = usize::from(first && spec.fed);
-            let rows = if first && pads { padded_inputs(inputs) } else { inputs };
-            network.append(activation, (rows, extra, if last && pads { pad(outputs) } else { outputs }));
+            // Networks that are trained together share their input, so its padding depends on nothing else.
+            let rows = if first && pads && inputs > 0 { pad(inputs, usize::MAX) } else { inputs };
+            network.append(activation, (rows, extra, if last && pads { pad(outputs, inputs) } else { outputs }));
             network.fill(spec, (inputs, extra, outputs), last, random);
             inputs = outputs;
         }
@@ -433,11 +435,6 @@ pub(crate) fn activate<S: Scalar>(activation: Activation, sums: &mut [S]) {
             }
         }
     }
-}
-
-/// Rows of an input batch; free parameters have none.
-fn padded_inputs(inputs: usize) -> usize {
-    if inputs == 0 { 0 } else { pad(inputs) }
 }
 
 /// Turns the gradient with respect to a layer's outputs into that with respect to its sums.

@@ -107,8 +107,8 @@ fn add_short_columns<const R: usize, S: Scalar>(out: &mut [S], left: Factor<'_, 
     if right.transposed {
         for (short, scales) in short.iter().zip(right.values.chunks_exact(right.rows)) {
             for (column, &scale) in columns.iter_mut().zip(scales) {
-                for (value, &entry) in column.iter_mut().zip(short) {
-                    *value += entry * scale;
+                for row in 0..R {
+                    column[row] += short[row] * scale;
                 }
             }
         }
@@ -117,8 +117,8 @@ fn add_short_columns<const R: usize, S: Scalar>(out: &mut [S], left: Factor<'_, 
     for (column, scales) in columns.iter_mut().zip(right.values.chunks_exact(right.rows.max(1))) {
         let mut sums = *column;
         for (short, &scale) in short.iter().zip(scales) {
-            for (sum, &entry) in sums.iter_mut().zip(short) {
-                *sum += entry * scale;
+            for row in 0..R {
+                sums[row] += short[row] * scale;
             }
         }
         *column = sums;
@@ -141,6 +141,15 @@ fn add_columns<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, 
 /// Adds a product with a transposed left factor: every entry is a sum along stored columns.
 fn add_by_entry<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
     let (rows, inner) = left.shape();
+    if let (1, false) = (inner, right.transposed) {
+        // A single row times a single column: every column of the product is the left factor, scaled.
+        for (column, &scale) in out.chunks_exact_mut(rows.max(1)).zip(right.values) {
+            for (value, &entry) in column.iter_mut().zip(left.values) {
+                *value += entry * scale;
+            }
+        }
+        return;
+    }
     for (at, column) in out.chunks_exact_mut(rows.max(1)).enumerate() {
         for (value, stored) in column.iter_mut().zip(left.values.chunks_exact(inner.max(1))) {
             for (i, &entry) in stored.iter().enumerate() {
@@ -153,9 +162,10 @@ fn add_by_entry<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_,
 /// The smallest dimension for which nalgebra uses its packed kernel.
 const SMALLEST_PACKED: usize = 6;
 
-/// `width`, or 8 where the packed kernel would not be used.
-pub fn pad(width: usize) -> usize {
-    if width < SMALLEST_PACKED { 8 } else { width }
+/// `width`, or 8 where only this width keeps the packed kernel from being used: beside a width of `other`, which is not
+/// padded. Where that is small itself, padding would gain nothing.
+pub fn pad(width: usize, other: usize) -> usize {
+    if width < SMALLEST_PACKED && other >= SMALLEST_PACKED { 8 } else { width }
 }
 
 #[cfg(test)]
@@ -165,7 +175,9 @@ mod tests {
     #[test]
     fn products_of_every_shape_are_what_they_say() {
         let values: Vec<f64> = (0..100).map(|v| f64::from((v * 37) % 11) - 4.0).collect();
-        for (rows, inner, columns) in [(6, 7, 8), (3, 7, 8), (8, 2, 9), (7, 6, 1), (2, 2, 2), (5, 9, 4), (1, 3, 4)] {
+        for (rows, inner, columns) in
+            [(6, 7, 8), (3, 7, 8), (8, 2, 9), (7, 6, 1), (2, 2, 2), (5, 9, 4), (1, 3, 4), (5, 1, 9)]
+        {
             for (left_turned, right_turned) in [(false, false), (true, false), (false, true), (true, true)] {
                 let factor = |rows: usize, columns: usize, turned: bool| {
                     let stored = &values[..rows * columns];

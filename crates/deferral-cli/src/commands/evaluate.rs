@@ -1,6 +1,7 @@
 //! `deferral evaluate`: a fitted policy against known truth.
 
 use deferral_core::{Policy, Stream};
+use deferral_data::Part;
 use deferral_eval::{Evaluation, Model, Table, evaluate};
 use deferral_metrics::Measured;
 
@@ -14,6 +15,9 @@ pub(crate) fn run(args: &Evaluate, globals: Globals) -> Result<(), Failure> {
     let model = Model::load(&args.model)?;
     let groups = args.group.as_deref().into_iter().chain(model.policy().needs_group());
     let records = load::records(&args.tables.cases, &args.tables.reading, Need::CasesOnly, groups)?;
+    // A division that comes with the cases says which of them the model has not seen.
+    let test = records.part(Part::Test);
+    let records = if test.is_empty() { records } else { records.select(&test) };
     // The same stream as `decide`: what is measured is what would be done.
     let stream = Stream::new(globals.seed).child("decide");
     let verdicts = model.decide(&records, load::unknown_experts(args.unknown_experts), &stream)?;

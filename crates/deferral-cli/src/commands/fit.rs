@@ -25,7 +25,8 @@ struct Fitted {
 
 pub(crate) fn run(args: &Fit, globals: Globals) -> Result<(), Failure> {
     output::check(&args.out)?;
-    let method = Method::parse(&args.method, &[], args.group.as_deref()).map_err(Failure::input)?;
+    let method = load::fair(&args.method, args.fairness.as_deref(), args.guarantee.as_deref());
+    let method = Method::parse(&method, &[], args.group.as_deref()).map_err(Failure::input)?;
     let features = load::features(&args.features)?;
     let records = load::records(&args.tables.cases, &args.tables.reading, Need::Decisions, args.group.as_deref())?;
     let mut watch = progress::Training::new();
@@ -33,10 +34,12 @@ pub(crate) fn run(args: &Fit, globals: Globals) -> Result<(), Failure> {
     let model = Model::fit(&records, &method, &features, &mut ctx)?;
     model.save(&args.out)?;
     let unlabelled = records.labels.iter().filter(|label| label.is_none()).count();
-    // A method that needs no gold has learned from all cases.
-    let taken = |case: usize| !method.needs_gold() || records.labels[case].is_some();
-    let cases = (0..records.n()).filter(|&case| taken(case)).count();
-    let decisions = records.decisions.iter().filter(|(case, _)| taken(case.index())).count();
+    let mut taken = vec![false; records.n()];
+    Model::learned_from(&records, &method).train.into_iter().for_each(|case| taken[case] = true);
+    let cases = taken.iter().filter(|taken| **taken).count();
+    let decisions = records.decisions.iter().filter(|(case, _)| taken[case.index()]).count();
+    let mut notes = watch.notes;
+    notes.extend(model.promises());
     let fitted = Fitted {
         method: method.name,
         cases,
@@ -44,7 +47,7 @@ pub(crate) fn run(args: &Fit, globals: Globals) -> Result<(), Failure> {
         experts: records.experts.len(),
         decisions,
         status: watch.status.map(|status| status.to_string()),
-        notes: watch.notes,
+        notes,
         model: model.digest()?,
         written: args.out.display().to_string(),
     };

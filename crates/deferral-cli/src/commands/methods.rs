@@ -1,6 +1,6 @@
 //! `deferral methods`: the list that --method takes.
 
-use deferral_eval::METHODS;
+use deferral_eval::{FAIRNESS, Known, METHODS};
 use serde::Serialize;
 
 use super::Globals;
@@ -17,9 +17,12 @@ struct Line {
 pub(crate) fn run(globals: Globals) -> Result<(), Failure> {
     if globals.json {
         let lines: Vec<Line> =
-            METHODS.iter().map(|m| Line { name: m.name, about: m.about, source: m.source }).collect();
+            METHODS.iter().chain(FAIRNESS).map(|m| Line { name: m.name, about: m.about, source: m.source }).collect();
         return Ok(render::print_json(&lines)?);
     }
-    let lines: Vec<String> = METHODS.iter().map(|m| format!("{:24}{}", m.name, m.about)).collect();
-    Ok(render::print(&(lines.join("\n") + "\n"))?)
+    let lines = |known: &[Known]| known.iter().map(|m| format!("{:24}{}\n", m.name, m.about)).collect::<String>();
+    let mut text = lines(METHODS);
+    text += "\nFairness, behind a method as in joint:k=5+minimax, or with fit --fairness and --guarantee:\n";
+    text += &lines(FAIRNESS);
+    Ok(render::print(&text)?)
 }

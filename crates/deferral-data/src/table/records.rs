@@ -197,6 +197,12 @@ impl Records {
         self
     }
 
+    /// The cases of a part of the given division, in order; none if the cases do not come divided.
+    pub fn part(&self, wanted: Part) -> Vec<usize> {
+        let parts = self.parts.iter().flatten().enumerate();
+        parts.filter(|(_, part)| **part == wanted).map(|(case, _)| case).collect()
+    }
+
     /// Number of cases.
     pub fn n(&self) -> usize {
         self.ids.len()
