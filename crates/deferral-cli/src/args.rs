@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use deferral_eval::DecisionMaker;
 
 /// Decide who decides: the model, one expert, or a committee.
 ///
@@ -116,7 +117,8 @@ pub(crate) struct Tables {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Tables")]
 pub(crate) struct Reading {
-    /// Table of decisions: task, worker, label. Not needed with --wide
+    /// Table of decisions: task, worker, label. Not needed with --wide. With a .npz file of cases: another one, of another
+    /// decision-maker on the same cases
     #[arg(long, value_name = "FILE")]
     pub(crate) decisions: Option<PathBuf>,
     /// Decisions stand in the table of cases, one column an expert, matching this pattern: 'Expert *'
@@ -143,9 +145,19 @@ pub(crate) struct Reading {
     /// What to do with decisions on tasks that the cases do not have
     #[arg(long, value_enum, default_value_t = Unknown::Refuse, value_name = "WHAT")]
     pub(crate) unknown_tasks: Unknown,
+    /// Add decision-makers made from the cases: oracle, accurate, biased, inconsistent (Madras et al. 2018)
+    #[arg(long, value_name = "WHO,...", value_delimiter = ',', value_parser = decision_maker)]
+    pub(crate) decision_makers: Vec<DecisionMaker>,
     /// Add the group attribute `dialect` (AAE, other), inferred from the text by the TwitterAAE model in this folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) dialect: Option<PathBuf>,
+}
+
+/// Reads the name of a decision-maker.
+fn decision_maker(text: &str) -> Result<DecisionMaker, String> {
+    let known = || DecisionMaker::ALL.map(|(name, _)| name).join(", ");
+    let found = DecisionMaker::ALL.iter().find(|(name, _)| *name == text);
+    found.map(|(_, maker)| *maker).ok_or_else(|| format!("one of {} is needed", known()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

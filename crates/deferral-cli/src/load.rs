@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use deferral_consult::{Choice, ErrorCosts};
-use deferral_core::Splitter;
+use deferral_core::{CaseId, Decisions, ExpertId, Names, Splitter, Stream};
 use deferral_data::numpy::{LearningToDeferError, NpzError, read_learning_to_defer};
 use deferral_data::text::{NgramSpec, WordVectors};
 use deferral_data::{
     DialectModel, FeatureColumns, ReadOptions, Records, Role, Scale, TableError, UnknownTask, Wide, join, parse_column,
     parse_label_map, read_cases, read_decisions, read_error_costs, read_prices,
 };
-use deferral_eval::{Division, FeatureChoice, FeatureKind, Model, Panel, UnknownExperts};
+use deferral_eval::{Division, FeatureChoice, FeatureKind, Model, Panel, UnknownExperts, with_decision_makers};
 use deferral_experts::BiasedPanel;
 
 use crate::args::{AskRule, Asking, Features, Kind, PanelArgs, Reading, ScaleBy, SplitBy, Unknown};
@@ -40,11 +40,22 @@ pub(crate) fn records<'a>(
     need: Need,
     groups: impl IntoIterator<Item = &'a str>,
 ) -> Result<Records, Failure> {
-    if is_npz(cases) {
-        return archive(cases, reading);
+    let groups: Vec<&str> = groups.into_iter().collect();
+    let records = if is_npz(cases) { archive(cases, reading)? } else { tables(cases, reading, need, &groups)? };
+    if reading.decision_makers.is_empty() {
+        return Ok(records);
     }
+    // They are those of the data, not of a run: the same for every seed.
+    let stream = Stream::new(0).child("decision-makers");
+    let attribute = groups.first().copied().or(records.groups.first().map(|group| group.name.as_str()));
+    let attribute = attribute.map(str::to_owned);
+    Ok(with_decision_makers(records, &reading.decision_makers, attribute.as_deref(), &stream)?)
+}
+
+/// Reads cases and decisions from tables.
+fn tables(cases: &Path, reading: &Reading, need: Need, groups: &[&str]) -> Result<Records, Failure> {
     let mut options = case_options(reading)?;
-    for group in groups {
+    for &group in groups {
         let inferred = reading.dialect.is_some() && group == DIALECT;
         let column = (Role::Group, group.to_owned());
         if !inferred && !options.columns.contains(&column) {
@@ -66,7 +77,9 @@ pub(crate) fn records<'a>(
             options.wide = Some(Wide { pattern: pattern.clone(), missing: reading.missing.clone() });
             Records::from_wide(cases, &options)?
         }
-        (None, None) if need == Need::CasesOnly => Records::without_decisions(read_cases(cases, &options)?)?,
+        (None, None) if need == Need::CasesOnly || !reading.decision_makers.is_empty() => {
+            Records::without_decisions(read_cases(cases, &options)?)?
+        }
         (None, None) => {
             return Err(Failure::usage(
                 "where are the decisions? Give their table with --decisions FILE, or, if they stand in the table of cases, say which columns they are with --wide PATTERN, such as --wide 'Expert *'",
@@ -89,7 +102,7 @@ fn is_npz(path: &Path) -> bool {
 /// Reads a file of learning to defer, in which everything has its place.
 fn archive(path: &Path, reading: &Reading) -> Result<Records, Failure> {
     for (given, option) in [
-        (reading.decisions.is_some(), "--decisions"),
+        (reading.decisions.as_deref().is_some_and(|file| !is_npz(file)), "--decisions of a table"),
         (reading.wide.is_some(), "--wide"),
         (!reading.missing.is_empty(), "--missing"),
         (!reading.columns.is_empty(), "--column"),
@@ -106,17 +119,45 @@ fn archive(path: &Path, reading: &Reading) -> Result<Records, Failure> {
             )));
         }
     }
-    let records = read_learning_to_defer(path).map_err(|error| match error {
+    let records = match &reading.decisions {
+        None => published(path)?,
+        Some(other) => beside(path, other)?,
+    };
+    match &reading.costs {
+        Some(file) => priced(records, file),
+        None => Ok(records),
+    }
+}
+
+/// Reads a file of learning to defer.
+fn published(path: &Path) -> Result<Records, Failure> {
+    read_learning_to_defer(path).map_err(|error| match error {
         LearningToDeferError::Table(error) => error.into(),
         LearningToDeferError::Npz(NpzError::NoArray { .. }) => Failure::usage(format!(
             "{error}; a .npz file must have the arrays of learning to defer: x, y, attr and ydm of train and test, train_inds and valid_inds"
         )),
         error => Failure::input(error),
-    })?;
-    match &reading.costs {
-        Some(file) => priced(records, file),
-        None => Ok(records),
+    })
+}
+
+/// Two files of learning to defer on the same cases: their decision-makers side by side, called after the files.
+fn beside(path: &Path, other: &Path) -> Result<Records, Failure> {
+    let (first, second) = (published(path)?, published(other)?);
+    if first.labels != second.labels || first.inputs != second.inputs {
+        return Err(Failure::usage(format!(
+            "{} and {} are not about the same cases; their features and labels must be equal",
+            path.display(),
+            other.display()
+        )));
     }
+    let name = |path: &Path| path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let answers = |records: &Records| -> Vec<f64> {
+        let said = |case| records.decisions.probability_of_one(CaseId::at(case), ExpertId(0)).unwrap_or(0.5);
+        (0..records.n()).map(said).collect()
+    };
+    let bare = Records { decisions: Decisions::none(first.n(), 0), experts: Names::new(), ..first.clone() };
+    let bare = bare.with_decision_maker(&name(path), &answers(&first))?;
+    Ok(bare.with_decision_maker(&name(other), &answers(&second))?)
 }
 
 /// Reads a table of decisions on tasks of which nothing else is known.

@@ -33,6 +33,7 @@ mod cells;
 mod comparison;
 mod consult_settings;
 mod crowd_audit;
+mod decision_makers;
 mod division;
 mod effort_curve;
 mod error;
@@ -69,6 +70,7 @@ pub use audit_tables::{audit_labels, audit_roster, audit_summary, model_table, s
 pub use cells::{Cell, Cells};
 pub use comparison::{Comparison, Decided, ExpertRecord, Record, Row, Tally};
 pub use crowd_audit::{CrowdAudit, ModelCheck, Suspect, crowd_audit};
+pub use decision_makers::{DecisionMaker, with_decision_makers};
 pub use division::Division;
 pub use error::EvalError;
 pub use evaluation::{Evaluation, evaluate};

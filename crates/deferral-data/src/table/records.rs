@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use deferral_core::{
-    CaseId, Cases, Dataset, Decisions, DecisionsBuilder, DecisionsError, Features, GroupAttribute, Label, Names,
+    CaseId, Cases, Dataset, Decisions, DecisionsBuilder, DecisionsError, ExpertId, Features, GroupAttribute, Label,
+    Names,
 };
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +196,39 @@ impl Records {
         let price = |name: &str| listed.iter().find(|(worker, _)| worker == name).map_or(1.0, |(_, price)| *price);
         self.prices = Some(self.experts.iter().map(price).collect());
         self
+    }
+
+    /// The same records with one more expert, who gave every case a probability of the second of two labels: they decide
+    /// for it above one half, and were as sure as they said. O(decisions).
+    ///
+    /// # Errors
+    /// [`TableError::Length`] if there is not one probability in [0, 1] for each case.
+    pub fn with_decision_maker(mut self, name: &str, of_one: &[f64]) -> Result<Self, TableError> {
+        let fits = of_one.iter().filter(|q| (0.0..=1.0).contains(*q)).count();
+        if of_one.len() != self.n() || fits != self.n() {
+            return Err(TableError::Length {
+                what: "probabilities of a decision-maker",
+                found: fits,
+                expected: self.n(),
+            });
+        }
+        let (before, expert) = (self.decisions, self.experts.intern(name));
+        let mut builder = DecisionsBuilder::new();
+        for (case, vote) in before.iter().filter(|(_, vote)| vote.expert.index() != expert) {
+            builder.push(case, vote.expert, vote.label);
+        }
+        for (case, &q) in of_one.iter().enumerate() {
+            builder.push(CaseId::at(case), ExpertId::at(expert), Label(u16::from(q > 0.5)));
+        }
+        let built = builder.build(of_one.len(), self.experts.len())?;
+        self.decisions = built.with_confidences(|case, who| {
+            let q = of_one[case.index()];
+            if who.index() == expert { Some(q.max(1.0 - q)) } else { before.confidence(case, who) }
+        });
+        if let Some(prices) = &mut self.prices {
+            prices.resize(self.experts.len(), 1.0);
+        }
+        Ok(self)
     }
 
     /// The cases of a part of the given division, in order; none if the cases do not come divided.
