@@ -84,6 +84,9 @@ pub enum FairLearner {
     Guarantee(Guarantee<AnyLearner>),
 }
 
+/// How far groups may differ under a constraint, unless it is set.
+const SLACK: f64 = 0.05;
+
 impl FairLearner {
     /// What learns inside.
     pub fn inner(&self) -> &AnyLearner {
@@ -148,7 +151,6 @@ impl FairLearner {
             return Err(MethodError::UnknownFairness { name: name.to_owned(), known });
         }
         let attribute = attribute.ok_or_else(|| MethodError::needs_group(name))?;
-        const SLACK: f64 = 0.05;
         let constrained = |constraint, learner| Self::Constrained(Constrained::by(attribute, constraint, learner));
         Ok(match name {
             "balanced" => Self::Balanced(Balanced::by(attribute, learner)),

@@ -416,8 +416,9 @@ impl Method {
         let mut parts = wrapped(&self.name);
         let own = parts.next().unwrap_or_default();
         let separator = if own.contains(':') { ',' } else { ':' };
-        let around: String = parts.map(|fairness| format!("+{fairness}")).collect();
-        self.name = format!("{own}{separator}{key}={value}{around}");
+        let mut name = format!("{own}{separator}{key}={value}");
+        parts.for_each(|fairness| name.push_str(&format!("+{fairness}")));
+        self.name = name;
         Ok(self)
     }
 

@@ -180,12 +180,12 @@ impl<'a> Bench<'a> {
         let mut wanted: Vec<(&'a Method, FeatureKind, usize)> = Vec::new();
         for method in methods {
             let kind = self.experiment.features.kind_for(method, &self.records.inputs);
-            if !wanted.iter().any(|(other, k, _)| *k == kind && other.learner == method.learner) {
-                let features = self.featurised(kind).map_err(|error| of_method(method, self.job, error))?;
-                wanted.push((method, kind, features));
-            } else {
+            if wanted.iter().any(|(other, k, _)| *k == kind && other.learner == method.learner) {
                 step();
+                continue;
             }
+            let features = self.featurised(kind).map_err(|error| of_method(method, self.job, error))?;
+            wanted.push((method, kind, features));
         }
         let fitted: Vec<Result<Fitted<'a>, EvalError>> = wanted
             .par_iter()
@@ -350,7 +350,7 @@ mod tests {
         let Source::Table(records) = &experiment.source else { panic!("a table") };
         let bare = records.dataset(Features::none(records.n())).unwrap();
         let splits = experiment.division.split(records, bare.cases(), None, &Stream::new(1)).unwrap();
-        let mut bench = Bench::new(&experiment, records, &splits[0], Stream::new(1));
+        let mut bench = Bench::new(&experiment, records, &splits[0], Job { repetition: 0, fold: 0 }, Stream::new(1));
         let at = bench.featurised(FeatureKind::Numeric).unwrap();
         let (_, train, test) = &bench.features[at];
         let held_out = train.held_out().unwrap();

@@ -273,7 +273,8 @@ impl Bench {
     fn of(comparison: &Comparison) -> Self {
         let runs = comparison.of(0).count();
         let first = comparison.records.first();
-        let cell = |decided: &crate::Decided| (decided.truth.index(), decided.group.map_or(0, |group| group.index()));
+        let cell =
+            |decided: &crate::Decided| (decided.truth.index(), decided.group.map_or(0, deferral_core::GroupId::index));
         Self {
             runs,
             cells: first.filter(|_| comparison.same_cases).map(|record| record.decided.iter().map(cell).collect()),

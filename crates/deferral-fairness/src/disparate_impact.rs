@@ -75,7 +75,7 @@ impl Penalise for DisparateImpact {
         let present = group.counts().iter().filter(|&&n| n > 0).count();
         let parameter = format!("the number of groups of {} in training", self.attribute);
         ParameterError::check(present >= 2, &parameter, present, "2 or more: there is nothing to compare")?;
-        let truth: Vec<usize> = data.gold()?.into_iter().map(|label| label.index()).collect();
+        let truth: Vec<usize> = data.gold()?.into_iter().map(deferral_core::Label::index).collect();
         Ok(Box::new(ImpactOfBatch {
             form: self.form,
             truth,
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn the_relaxed_choice_by_hand() {
         let (s, _) = concrete(0.3, 0.7, 0.5);
-        assert!((s - 0.426879).abs() < 1e-6);
+        assert!((s - 0.426_879).abs() < 1e-6);
         // Probabilities of exactly 0 and 1 are no choice.
         assert_eq!(concrete(0.0, 5.0, 0.5), (0.0, 0.0));
         assert_eq!(concrete(1.0, -5.0, 0.5), (1.0, 0.0));
@@ -273,7 +273,7 @@ mod tests {
         let four = data(&[0, 0, 0, 0, 1], &["a", "a", "b", "b", "a"]);
         let expected = [of(0.5, 1.0, 0.0), of(0.3, 0.2, 0.6), of(0.8, 0.7, 0.1), of(0.1, 0.4, 0.9)];
         let (value, _) = evaluate(&four, ImpactForm::ExpectedSquare, &expected, &[0, 1, 2, 3]);
-        assert!((2.0 * value - 0.141550).abs() < 1e-6, "{value}");
+        assert!((2.0 * value - 0.141_550).abs() < 1e-6, "{value}");
     }
 
     #[test]

@@ -345,7 +345,7 @@ impl<S: Scalar> Tape<S> {
         let buffers = || network.layers.iter().map(|layer| vec![S::zero(); layer.outputs * capacity]).collect();
         let output_rows = network.output_rows();
         let fed = vec![S::zero(); if network.fed { capacity } else { 0 }];
-        let noise = network.prior.map(|_| Noise::new(network.layers.iter().map(|l| (l.inputs, l.outputs)), capacity));
+        let noise = network.prior.map(|_| Noise::new(&network.layers, capacity));
         Self {
             capacity,
             n: 0,

@@ -69,17 +69,17 @@ pub(crate) struct Noise<S> {
 }
 
 impl<S: Scalar> Noise<S> {
-    pub(crate) fn new(layers: impl Iterator<Item = (usize, usize)> + Clone, capacity: usize) -> Self {
-        let widest = |of: fn((usize, usize)) -> usize| layers.clone().map(of).max().unwrap_or(0);
-        let units = || layers.clone().map(|(_, outputs)| vec![S::zero(); outputs * capacity]).collect();
+    pub(crate) fn new(layers: &[Layer], capacity: usize) -> Self {
+        let widest = |of: fn(&Layer) -> usize| layers.iter().map(of).max().unwrap_or(0);
+        let units = || layers.iter().map(|layer| vec![S::zero(); layer.outputs * capacity]).collect();
         Self {
             random: Stream::new(0).random(),
             draws: units(),
             deviations: units(),
-            squares: vec![S::zero(); widest(|(inputs, _)| inputs) * capacity],
-            slopes: vec![S::zero(); widest(|(_, outputs)| outputs) * capacity],
-            below: vec![S::zero(); widest(|(inputs, _)| inputs) * capacity],
-            variances: vec![S::zero(); widest(|(inputs, outputs)| (inputs + 1) * outputs)],
+            squares: vec![S::zero(); widest(|layer| layer.inputs) * capacity],
+            slopes: vec![S::zero(); widest(|layer| layer.outputs) * capacity],
+            below: vec![S::zero(); widest(|layer| layer.inputs) * capacity],
+            variances: vec![S::zero(); widest(|layer| (layer.inputs + 1) * layer.outputs)],
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The figures of a trade-off between error and disparate impact.
 
 use super::chart::{Axis, Chart, Dots, around, line};
-use super::{AIR, Figure, Panel, UNIT, short};
+use super::{AIR, Figure, Panel, UNBOUNDED, UNIT, short};
 use crate::EvalError;
 use crate::tradeoff::{Medians, Tradeoff, Tradings};
 use deferral_metrics::{median, pareto_front};
@@ -148,72 +148,86 @@ fn cumulative(mut values: Vec<f64>) -> Vec<(f64, f64)> {
     points
 }
 
-/// What a figure along a setting shows.
-const ALONG: [(&str, &str, &str); 2] = [
-    ("figure-impact-along", "Disparate impact along a setting", "disparate impact"),
-    ("figure-error-along", "Error along a setting", "error"),
+/// A setting along which error and disparate impact are drawn.
+struct Along {
+    key: &'static str,
+    label: &'static str,
+    /// Disparate impact, then error: the names of figure and drawing, and the title.
+    drawn: [[&'static str; 3]; 2],
+}
+
+const ALONG: [Along; 2] = [
+    Along {
+        key: "alpha",
+        label: "alpha, the weight of the penalty",
+        drawn: [
+            ["figure-impact-alpha", "impact-alpha", "Unfairness against alpha"],
+            ["figure-error-alpha", "error-alpha", "Error against alpha"],
+        ],
+    },
+    Along {
+        key: "gamma",
+        label: "gamma, the price of asking",
+        drawn: [
+            ["figure-impact-gamma", "impact-gamma", "Unfairness against gamma"],
+            ["figure-error-gamma", "error-gamma", "Error against gamma"],
+        ],
+    },
 ];
 
 /// Error and disparate impact along one setting: the median over all other settings and runs, and every run as a dot.
 fn along(tradeoff: &Tradeoff, names: &[String], key: &str) -> Result<Vec<Figure>, EvalError> {
-    // Two settings make four figures; the page tells them apart by the names of their axes.
-    let (ids, titles): (&[&str; 2], [&str; 2]) = match key {
-        "alpha" => (&["impact-alpha", "error-alpha"], ["Unfairness against alpha", "Error against alpha"]),
-        "gamma" => (&["impact-gamma", "error-gamma"], ["Unfairness against gamma", "Error against gamma"]),
-        _ => return Ok(Vec::new()),
-    };
-    let label = if key == "alpha" { "alpha, the weight of the penalty" } else { "gamma, the price of asking" };
-    let mut figures = Vec::new();
-    for ((id, title), (figure, _, height)) in ids.iter().zip(titles).zip(ALONG) {
-        let value = |run: &Medians| if height == "error" { run.error } else { run.impact };
-        let mut series = Vec::new();
-        let (mut xs, mut ys) = (Vec::new(), Vec::new());
-        for (style, family) in tradeoff.families.iter().enumerate() {
-            let (dots, middles) = runs_along(family, key, &value);
-            xs.extend(dots.iter().map(|dot| dot.0));
-            ys.extend(dots.iter().map(|dot| dot.1));
-            if !middles.is_empty() {
-                series.push(line(style, &names[style], &middles));
-                series.push(Dots { style, points: dots, ..Dots::default() }.draw());
-            }
-        }
-        if series.is_empty() {
-            continue;
-        }
-        let chart = Chart {
-            id,
-            about: title,
-            x: Axis::new(label, around(&xs, AIR, (f64::NEG_INFINITY, f64::INFINITY))),
-            y: Axis::new(height, around(&ys, AIR, UNIT)),
-            height: 260.0,
-            mark: None,
-        };
-        let panels = vec![Panel::of(chart.draw(series)?)];
-        let caption = vec!["Every run is a dot, whatever its other settings; the line is their median.".to_owned()];
-        let id = match (key, figure) {
-            ("alpha", "figure-impact-along") => "figure-impact-alpha",
-            ("alpha", _) => "figure-error-alpha",
-            (_, "figure-impact-along") => "figure-impact-gamma",
-            _ => "figure-error-gamma",
-        };
-        figures.push(Figure { id, title, panels, caption });
-    }
-    Ok(figures)
+    let Some(along) = ALONG.iter().find(|along| along.key == key) else { return Ok(Vec::new()) };
+    let of: [fn(&Medians) -> f64; 2] = [|run| run.impact, |run| run.error];
+    let heights = ["disparate impact", "error"];
+    let drawn = along.drawn.into_iter().zip(of).zip(heights);
+    drawn.map(|((names_of, value), height)| along_one(tradeoff, names, along, names_of, value, height)).collect()
 }
 
-/// Every run of a family by its value of a setting, and the medians.
-fn runs_along(family: &Tradings, key: &str, value: &dyn Fn(&Medians) -> f64) -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+fn along_one(
+    tradeoff: &Tradeoff,
+    names: &[String],
+    along: &Along,
+    [figure, id, title]: [&'static str; 3],
+    value: fn(&Medians) -> f64,
+    height: &'static str,
+) -> Result<Figure, EvalError> {
+    let runs: Vec<Vec<(f64, f64)>> =
+        tradeoff.families.iter().map(|family| runs_along(family, along.key, value)).collect();
+    let (xs, ys): (Vec<f64>, Vec<f64>) = runs.iter().flatten().copied().unzip();
+    let series = runs.into_iter().enumerate().filter(|(_, dots)| !dots.is_empty()).flat_map(|(style, dots)| {
+        [line(style, &names[style], &middles(&dots)), Dots { style, points: dots, ..Dots::default() }.draw()]
+    });
+    let series: Vec<_> = series.collect();
+    let chart = Chart {
+        id,
+        about: title,
+        x: Axis::new(along.label, around(&xs, AIR, UNBOUNDED)),
+        y: Axis::new(height, around(&ys, AIR, UNIT)),
+        height: 260.0,
+        mark: None,
+    };
+    let panels = if series.is_empty() { Vec::new() } else { vec![Panel::of(chart.draw(series)?)] };
+    let caption = vec!["Every run is a dot, whatever its other settings; the line is their median.".to_owned()];
+    Ok(Figure { id: figure, title, panels, caption }.or_say("no method has this setting"))
+}
+
+/// Every run of a family by its value of a setting, in order.
+fn runs_along(family: &Tradings, key: &str, value: fn(&Medians) -> f64) -> Vec<(f64, f64)> {
     let mut dots: Vec<(f64, f64)> = Vec::new();
     for point in &family.points {
-        let Some((_, at)) = point.settings.iter().find(|(setting, _)| setting == key) else { continue };
-        dots.extend(point.runs.iter().map(|run| (*at, value(run))));
+        if let Some((_, at)) = point.settings.iter().find(|(setting, _)| setting == key) {
+            dots.extend(point.runs.iter().map(|run| (*at, value(run))));
+        }
     }
     dots.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let middles = dots
-        .chunk_by(|a, b| a.0 == b.0)
-        .filter_map(|same| Some((same[0].0, median(&same.iter().map(|dot| dot.1).collect::<Vec<_>>())?)))
-        .collect();
-    (dots, middles)
+    dots
+}
+
+/// The median of the dots at each value, which stand in order.
+fn middles(dots: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let middle = |same: &[(f64, f64)]| median(&same.iter().map(|dot| dot.1).collect::<Vec<_>>());
+    dots.chunk_by(|a, b| a.0 == b.0).filter_map(|same| Some((same[0].0, middle(same)?))).collect()
 }
 
 #[cfg(test)]

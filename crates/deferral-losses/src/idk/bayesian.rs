@@ -21,7 +21,7 @@ use super::policy::{between, decided_by_one, distributions, one_of_two};
 /// A network whose weights are distributions, trained as a classifier with a penalty, that asks a decision-maker where
 /// its own draws are torn (section 3.2.2 of the first version of Madras, Pitassi and Zemel 2018).
 ///
-/// With z_1 to z_J the probabilities that J networks drawn from the weights give, mean mu and sample deviation d, the
+/// With the probabilities that J networks drawn from the weights give, their mean mu and sample deviation d, the
 /// signal-to-noise ratio is `S = |mu - 1/2| / d` and the uncertainty `1 / (1 + S)`. It asks above a threshold of the
 /// uncertainty, which is chosen on held-out cases by what the [`Aim`] counts: errors, with asking at `gamma` each, and
 /// the decision-maker's errors if it defers. The draws are made once, when it is fitted.

@@ -64,7 +64,7 @@ impl IdkModel {
     /// Thresholds that start one on either side of 0.
     pub(crate) fn prepare<S: Scalar>(self, networks: &mut [Network<S>]) {
         if let (Self::Ordinal, [_, thresholds]) = (self, networks) {
-            // softplus(1.854587) = 2.
+            // softplus(1.854_587) = 2.
             thresholds.parameters_mut()[..2].copy_from_slice(&[S::of(-1.0), S::of(1.854_586_542_131_141)]);
         }
     }
@@ -93,13 +93,15 @@ impl IdkModel {
             [] => self.read::<S>(&[], None),
         }
     }
+}
 
+impl Said {
     /// Writes the gradient of a case to the tapes from the slopes of the loss in the log-odds of class 1 and in the
     /// probability of asking.
-    pub(crate) fn write<S: Scalar>(self, tapes: &mut [Tape<S>], place: usize, said: &Said, logit: f64, deferral: f64) {
-        match (said.slopes, tapes) {
+    pub(crate) fn write<S: Scalar>(&self, tapes: &mut [Tape<S>], place: usize, logit: f64, deferral: f64) {
+        match (self.slopes, tapes) {
             (Slopes::Apart, [one, rest @ ..]) => {
-                let asks = S::of(deferral * said.deferral * (1.0 - said.deferral));
+                let asks = S::of(deferral * self.deferral * (1.0 - self.deferral));
                 let gradient = one.case(place).1;
                 gradient[0] += S::of(logit);
                 match (gradient, rest) {
@@ -146,7 +148,7 @@ mod tests {
         let said = ordinal(0.5, -1.0, 2.0f64.exp_m1().ln());
         let Slopes::Ordinal { positive, negative, .. } = said.slopes else { panic!("not ordinal") };
         for (found, expected) in
-            [(positive, 0.377541), (said.deferral, 0.440034), (negative, 0.182426), (sigmoid(said.logit), 0.674220)]
+            [(positive, 0.377_541), (said.deferral, 0.440_034), (negative, 0.182_426), (sigmoid(said.logit), 0.674_220)]
         {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         }

@@ -130,7 +130,7 @@ impl<S: Scalar> Objective<S> for IdkObjective {
                     deferral += self.alpha * slope.deferral;
                 }
             }
-            self.model.write(tapes, place, &said, logit, deferral);
+            said.write(tapes, place, logit, deferral);
         }
         loss
     }
@@ -200,14 +200,14 @@ mod tests {
         let mut defer = IdkObjective::new(Aim::Defer, IdkModel::TwoNetworks, vec![1.0], answers(&[1.0], &[Some(0.3)]))
             .with_price(0.1);
         let (loss, gradient) = evaluate(&mut defer, &raw);
-        assert!((loss - 0.493351).abs() < 1e-6);
+        assert!((loss - 0.493_351).abs() < 1e-6);
         // Slopes in p and pi, times those of the sigmoid.
         assert!((gradient[0][0] - -0.9375 * 0.8 * 0.2).abs() < 1e-6);
-        assert!((gradient[1][0] - 1.080829 * 0.25 * 0.75).abs() < 1e-6);
+        assert!((gradient[1][0] - 1.080_829 * 0.25 * 0.75).abs() < 1e-6);
         let mut reject =
             IdkObjective::new(Aim::Reject, IdkModel::TwoNetworks, vec![1.0], answers(&[1.0], &[Some(0.3)]))
                 .with_price(0.1);
-        assert!((evaluate(&mut reject, &raw).0 - 0.192358).abs() < 1e-6);
+        assert!((evaluate(&mut reject, &raw).0 - 0.192_358).abs() < 1e-6);
     }
 
     #[test]
@@ -218,8 +218,8 @@ mod tests {
             evaluate(&mut idk, &raw)
         };
         let ((loss, gradient), (other, opposite)) = (of(1.0), of(0.0));
-        assert!((loss - -0.377541f64.ln()).abs() < 1e-5 && (other - -0.182426f64.ln()).abs() < 1e-5);
-        assert!((gradient[0][0] + 0.622459).abs() < 1e-6 && (opposite[0][0] - 0.817574).abs() < 1e-6);
+        assert!((loss - -0.377_541_f64.ln()).abs() < 1e-5 && (other - -0.182_426_f64.ln()).abs() < 1e-5);
+        assert!((gradient[0][0] + 0.622_459).abs() < 1e-6 && (opposite[0][0] - 0.817_574).abs() < 1e-6);
     }
 
     proptest! {
