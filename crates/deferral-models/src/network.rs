@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use deferral_core::{ParameterError, Random};
+use deferral_core::{ParameterError, Stream};
 
 use crate::product::{Factor, Keep, multiply, pad};
 use crate::scalar::Scalar;
@@ -325,7 +325,7 @@ impl<S: Scalar> Network<S> {
 }
 
 /// The intermediate results of one network on batches of up to a fixed number of cases.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Tape<S> {
     capacity: usize,
     pub(crate) n: usize,
@@ -358,10 +358,10 @@ impl<S: Scalar> Tape<S> {
         }
     }
 
-    /// Draws the noise of an uncertain network from `random`.
-    pub(crate) fn draw_from(&mut self, random: Random) {
+    /// Draws the noise of an uncertain network from `stream`.
+    pub(crate) fn draw_from(&mut self, stream: Stream) {
         if let Some(noise) = &mut self.noise {
-            noise.random = random;
+            noise.draw_from(stream);
         }
     }
 
@@ -480,7 +480,6 @@ pub(crate) fn sum_columns<S: Scalar>(columns: &[S], sums: &mut [S]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deferral_core::Stream;
 
     /// Half the squared outputs summed over cases, and its gradient.
     fn loss(network: &Network<f64>, input: &[f64], n: usize, tape: &mut Tape<f64>) -> f64 {

@@ -211,7 +211,7 @@ impl<S: Scalar> Desk<S> {
 /// Gives every tape noise of its own.
 fn draw_from<S: Scalar>(tapes: &mut [Tape<S>], stream: &Stream) {
     for (at, tape) in tapes.iter_mut().enumerate() {
-        tape.draw_from(stream.at(at));
+        tape.draw_from(stream.nth(at));
     }
 }
 

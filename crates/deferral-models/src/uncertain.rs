@@ -54,9 +54,11 @@ impl Prior {
 }
 
 /// What an uncertain network drew in its last forward pass, layer by layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Noise<S> {
-    pub(crate) random: Random,
+    /// Every forward pass draws from a stream of its own.
+    stream: Stream,
+    passes: usize,
     draws: Vec<Vec<S>>,
     deviations: Vec<Vec<S>>,
     /// Room for the squares of what enters a layer, and for the slopes in the variances.
@@ -73,7 +75,8 @@ impl<S: Scalar> Noise<S> {
         let widest = |of: fn(&Layer) -> usize| layers.iter().map(of).max().unwrap_or(0);
         let units = || layers.iter().map(|layer| vec![S::zero(); layer.outputs * capacity]).collect();
         Self {
-            random: Stream::new(0).random(),
+            stream: Stream::new(0),
+            passes: 0,
             draws: units(),
             deviations: units(),
             squares: vec![S::zero(); widest(|layer| layer.inputs) * capacity],
@@ -81,6 +84,18 @@ impl<S: Scalar> Noise<S> {
             below: vec![S::zero(); widest(|layer| layer.inputs) * capacity],
             variances: vec![S::zero(); widest(|layer| (layer.inputs + 1) * layer.outputs)],
         }
+    }
+}
+
+impl<S> Noise<S> {
+    /// Draws from `stream` from now on.
+    pub(crate) fn draw_from(&mut self, stream: Stream) {
+        (self.stream, self.passes) = (stream, 0);
+    }
+
+    fn random(&mut self) -> Random {
+        self.passes += 1;
+        self.stream.at(self.passes)
     }
 }
 
@@ -112,6 +127,7 @@ impl<S: Scalar> Network<S> {
 
     pub(crate) fn forward_uncertain(&self, input: &[S], n: usize, tape: &mut Tape<S>) {
         let Some(noise) = &mut tape.noise else { return };
+        let mut random = noise.random();
         let (means, spreads) = self.parameters.split_at(self.parameters.len() / 2);
         for (at, layer) in self.layers.iter().enumerate() {
             let (before, rest) = tape.activations.split_at_mut(at);
@@ -128,7 +144,7 @@ impl<S: Scalar> Network<S> {
             add_up(&layer.alone(), variances, squares, n, deviations);
             for ((sum, deviation), draw) in sums.iter_mut().zip(deviations).zip(&mut noise.draws[at][..size]) {
                 *deviation = deviation.sqrt();
-                let e: f64 = StandardNormal.sample(&mut noise.random);
+                let e: f64 = StandardNormal.sample(&mut random);
                 *draw = S::of(e);
                 *sum += *deviation * *draw;
             }
@@ -240,7 +256,7 @@ mod tests {
 
     /// A smooth loss of the outputs plus the divergence; the same noise every time.
     fn loss(network: &Network<f64>, input: &[f64], tape: &mut Tape<f64>) -> f64 {
-        tape.draw_from(Stream::new(9).random());
+        tape.draw_from(Stream::new(9));
         network.forward(input, 5, tape);
         let (outputs, gradient) = tape.output_gradient();
         gradient.copy_from_slice(outputs);

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use deferral::{consult, core, crowd, data, eval, experts, losses, metrics, models};
+use deferral::{consult, core, crowd, data, eval, experts, fairness, losses, metrics, models};
 
 fn thread_safe<T: Send + Sync + Debug>() {}
 fn copyable<T: Send + Sync + Debug + Clone>() {}
@@ -23,6 +23,15 @@ fn main_types_have_the_usual_traits() {
     copyable::<experts::BiasedPanel>();
     copyable::<losses::Joint>();
     copyable::<losses::JointPolicy>();
+    copyable::<losses::Idk>();
+    copyable::<losses::IdkPolicy>();
+    copyable::<losses::BayesianPolicy>();
+    copyable::<losses::surrogates::DeferralPolicy>();
+    copyable::<fairness::Minimax<losses::Joint>>();
+    copyable::<fairness::Mixture<losses::JointPolicy>>();
+    copyable::<fairness::GuaranteedPolicy<losses::IdkPolicy>>();
+    copyable::<fairness::TransferPolicy>();
+    copyable::<eval::Tradeoff>();
     copyable::<models::ClassifierPolicy>();
     copyable::<crowd::RosterPolicy>();
     copyable::<crowd::CrowdPolicy>();

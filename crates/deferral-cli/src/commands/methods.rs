@@ -20,7 +20,8 @@ pub(crate) fn run(globals: Globals) -> Result<(), Failure> {
             METHODS.iter().chain(FAIRNESS).map(|m| Line { name: m.name, about: m.about, source: m.source }).collect();
         return Ok(render::print_json(&lines)?);
     }
-    let lines = |known: &[Known]| known.iter().map(|m| format!("{:24}{}\n", m.name, m.about)).collect::<String>();
+    let line = |m: &Known| format!("{:24}{}", m.name, m.about);
+    let lines = |known: &[Known]| known.iter().map(line).collect::<Vec<_>>().join("\n") + "\n";
     let mut text = lines(METHODS);
     text += "\nFairness, behind a method as in joint:k=5+minimax, or with fit --fairness and --guarantee:\n";
     text += &lines(FAIRNESS);
