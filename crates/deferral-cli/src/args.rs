@@ -237,7 +237,7 @@ pub(crate) struct Fit {
     /// 'error<=0.1@0.95,by-group'
     #[arg(long, value_name = "error<=E@P")]
     pub(crate) guarantee: Option<String>,
-    /// Group attribute for methods that are fair to groups
+    /// Group attribute for methods that are fair to groups; 'dialect x region' crosses two
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
     /// Where to write the model
@@ -352,7 +352,7 @@ pub(crate) struct Compare {
     /// unfairness between the groups of --group
     #[arg(long, num_args = 1.., value_name = "KEY=FROM:TO:STEP", requires = "group")]
     pub(crate) grid: Vec<String>,
-    /// Group attribute to show results by, to balance, and to stratify by
+    /// Group attribute to show results by, to be fair to, and to stratify by; 'dialect x region' crosses two
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
     /// How to divide cases [default: given, where the cases come divided, else shuffled]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use deferral_consult::{Choice, ErrorCosts};
-use deferral_core::{CaseId, Decisions, ExpertId, Names, Splitter, Stream};
+use deferral_core::{CaseId, Decisions, ExpertId, GroupAttribute, Names, Splitter, Stream};
 use deferral_data::numpy::{LearningToDeferError, NpzError, read_learning_to_defer};
 use deferral_data::text::{NgramSpec, WordVectors};
 use deferral_data::{
@@ -41,7 +41,11 @@ pub(crate) fn records<'a>(
     groups: impl IntoIterator<Item = &'a str>,
 ) -> Result<Records, Failure> {
     let groups: Vec<&str> = groups.into_iter().collect();
-    let records = if is_npz(cases) { archive(cases, reading)? } else { tables(cases, reading, need, &groups)? };
+    let single: Vec<&str> = groups.iter().flat_map(|group| group.split(CROSS)).collect();
+    let mut records = if is_npz(cases) { archive(cases, reading)? } else { tables(cases, reading, need, &single)? };
+    for group in groups.iter().filter(|group| group.contains(CROSS)) {
+        add_crossed(&mut records, group)?;
+    }
     if reading.decision_makers.is_empty() {
         return Ok(records);
     }
@@ -50,6 +54,25 @@ pub(crate) fn records<'a>(
     let attribute = groups.first().copied().or(records.groups.first().map(|group| group.name.as_str()));
     let attribute = attribute.map(str::to_owned);
     Ok(with_decision_makers(records, &reading.decision_makers, attribute.as_deref(), &stream)?)
+}
+
+/// What stands between attributes that are crossed, as in `dialect x region`.
+const CROSS: &str = " x ";
+
+/// Adds the intersectional groups of the attributes that `name` lists.
+fn add_crossed(records: &mut Records, name: &str) -> Result<(), Failure> {
+    let find = |part: &str| records.groups.iter().find(|group| group.name == part).ok_or_else(|| part.to_owned());
+    let parts: Result<Vec<&GroupAttribute>, String> = name.split(CROSS).map(find).collect();
+    let parts = parts.map_err(|part| {
+        Failure::usage(format!(
+            "--group {name} crosses the attributes that it lists, but there is none called `{part}`; write \
+             'ATTRIBUTE{CROSS}ATTRIBUTE' with columns of the cases"
+        ))
+    })?;
+    if let Some(crossed) = GroupAttribute::cross(&parts) {
+        records.groups.push(crossed);
+    }
+    Ok(())
 }
 
 /// Reads cases and decisions from tables.

@@ -1,6 +1,6 @@
 //! The settings of `binary`, `reject` and `defer`: one model beside one decision-maker.
 
-use deferral_fairness::{DisparateImpact, ImpactForm};
+use deferral_fairness::{DifferentialOdds, DisparateImpact, ImpactForm};
 use deferral_losses::{Aim, BayesianIdk, ExpertLoss, Idk, IdkModel, Patience, Told};
 use deferral_models::{Optimiser, Precision};
 
@@ -164,11 +164,16 @@ impl Parts<'_> {
             "penalty" => {
                 let attribute = attribute.ok_or_else(|| MethodError::needs_group(setting.method))?;
                 let released = DisparateImpact::by(attribute);
-                *self.penalty = AnyPenalty::DisparateImpact(
-                    setting
-                        .choose(&[("disparate-impact", released.form), ("expected-square", ImpactForm::ExpectedSquare)])
-                        .map(|form| DisparateImpact { form, ..released })?,
-                );
+                let squared = DisparateImpact { form: ImpactForm::ExpectedSquare, ..released.clone() };
+                *self.penalty = match setting.choose(&[
+                    ("disparate-impact", 0),
+                    ("expected-square", 1),
+                    ("differential-odds", 2),
+                ])? {
+                    0 => AnyPenalty::DisparateImpact(released),
+                    1 => AnyPenalty::DisparateImpact(squared),
+                    _ => AnyPenalty::DifferentialOdds(DifferentialOdds::of(attribute)),
+                };
             }
             "expert" => *self.expert = Some(setting.value.to_owned()),
             "hidden" => *self.hidden = setting.widths()?,

@@ -1,7 +1,7 @@
 //! The closed set of penalties that a learner may be trained with.
 
 use deferral_core::{Dataset, FitError, Stream};
-use deferral_fairness::DisparateImpact;
+use deferral_fairness::{DifferentialOdds, DisparateImpact};
 use deferral_models::{NoPenalty, Penalise, Penalty};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub enum AnyPenalty {
     None,
     /// Unequal error rates of groups.
     DisparateImpact(DisparateImpact),
+    /// The differential form of unequal odds.
+    DifferentialOdds(DifferentialOdds),
 }
 
 impl Penalise for AnyPenalty {
@@ -21,6 +23,7 @@ impl Penalise for AnyPenalty {
         match self {
             Self::None => NoPenalty.penalty(data, stream),
             Self::DisparateImpact(impact) => impact.penalty(data, stream),
+            Self::DifferentialOdds(odds) => odds.penalty(data, stream),
         }
     }
 }

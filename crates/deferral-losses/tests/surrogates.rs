@@ -284,14 +284,6 @@ fn what_cannot_be_learned_is_refused_by_name() {
         refuse(LearnToDefer { expert: Some("expert2".to_owned()), ..LearnToDefer::default() }, &data),
         "the expert to defer to is `expert2`, but must be one of the 2 experts there are, such as expert0, expert1"
     );
-    assert_eq!(
-        refuse(surrogate(Surrogate::Realizable { alpha: 1.0 }), &data),
-        "the number of experts that the realizable surrogate learns from is 2, but must be 1: name the `expert` to defer \
-         to, or use the surrogate `softmax` or `one-vs-all`"
-    );
-    assert!(
-        message(fit(&DifferentiableTriage::default(), &data).unwrap_err()).contains("that triage learns from is 2")
-    );
     assert!(refuse(surrogate(Surrogate::Softmax { alpha: -1.0 }), &data).starts_with("alpha of the softmax"));
     let budget = DifferentiableTriage { budget: 1.5, ..DifferentiableTriage::default() };
     assert_eq!(
@@ -344,6 +336,18 @@ fn what_cannot_be_learned_is_refused_by_name() {
     let heavy =
         LearnToDefer::default().fit(&data, &CaseWeights::uniform(3), &mut Context::new(Stream::new(1), &mut Silent));
     assert_eq!(message(heavy.unwrap_err()), "there are 3 case weights for 400 cases");
+}
+
+#[test]
+fn a_surrogate_for_one_takes_the_most_accurate_expert_and_says_so() {
+    let data = data(2);
+    let mut history = History::default();
+    let learner = surrogate(Surrogate::Realizable { alpha: 1.0 });
+    let policy = learner.fit(&data, &CaseWeights::uniform(N), &mut Context::new(Stream::new(3), &mut history)).unwrap();
+    let best = most_accurate_expert(&data).unwrap();
+    assert_eq!(policy.members(), best..best + 1);
+    let note = format!("of 2 experts it defers to expert{best} alone, the most accurate");
+    assert!(history.0.iter().any(|event| matches!(event, Event::Note(text) if text.starts_with(&note))));
 }
 
 #[test]

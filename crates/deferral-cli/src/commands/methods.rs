@@ -12,12 +12,15 @@ struct Line {
     name: &'static str,
     about: &'static str,
     source: &'static str,
+    /// `method`, or `fairness` around one.
+    kind: &'static str,
 }
 
 pub(crate) fn run(globals: Globals) -> Result<(), Failure> {
     if globals.json {
+        let line = |kind| move |m: &Known| Line { name: m.name, about: m.about, source: m.source, kind };
         let lines: Vec<Line> =
-            METHODS.iter().chain(FAIRNESS).map(|m| Line { name: m.name, about: m.about, source: m.source }).collect();
+            METHODS.iter().map(line("method")).chain(FAIRNESS.iter().map(line("fairness"))).collect();
         return Ok(render::print_json(&lines)?);
     }
     let line = |m: &Known| format!("{:24}{}", m.name, m.about);

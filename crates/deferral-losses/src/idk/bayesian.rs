@@ -12,7 +12,9 @@ use deferral_models::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::data::{Answers, ExpertLoss, check_decided, decision_maker, truth_of};
+use crate::named::the_expert;
+
+use super::data::{Answers, ExpertLoss, check_decided, truth_of};
 use super::head::IdkModel;
 use super::learner::{Patience, check_terms};
 use super::objective::{Aim, IdkObjective};
@@ -63,7 +65,7 @@ pub struct BayesianIdk<P = NoPenalty> {
     pub draws: usize,
     /// The standard deviation of the weights before any case is seen.
     pub prior: f64,
-    /// The name of the decision-maker; needed where there are several experts.
+    /// The name of the decision-maker; the [most accurate expert](crate::surrogates::most_accurate_expert) if not given.
     pub expert: Option<String>,
     /// How long to train.
     pub training: Patience,
@@ -105,7 +107,11 @@ impl<P: Penalise> BayesianIdk<P> {
         let mut network = Network::<S>::uncertain(&spec, prior, &mut ctx.stream("networks").random())?;
         let (inputs, held_out) = (Inputs::new(features, &network), Inputs::new(dense(watched)?, &network));
         let mut objective = self.objective(learned, ctx)?;
-        let mut watching = self.objective(watched, &ctx.part("held out"))?;
+        // Where the cases held out cannot be judged by the penalty, as with a single group, the loss alone is watched.
+        let mut watching = match self.objective(watched, &ctx.part("held out")) {
+            Err(_) if self.alpha != 0.0 => loss_of(watched)?,
+            judged => judged?,
+        };
         let validation = Validation { inputs: &held_out, objective: &mut watching };
         let settings = self.training.training(learned.n())?;
         let networks = std::slice::from_mut(&mut network);
@@ -115,8 +121,7 @@ impl<P: Penalise> BayesianIdk<P> {
     }
 
     fn objective(&self, data: &Dataset, ctx: &Context<'_>) -> Result<IdkObjective, FitError> {
-        let truth = truth_of(data, "a Bayesian network that asks one decision-maker")?;
-        let objective = IdkObjective::new(Aim::Predict, IdkModel::OneNetwork, truth, Answers::none(data.n()));
+        let objective = loss_of(data)?;
         if self.alpha == 0.0 {
             return Ok(objective);
         }
@@ -151,13 +156,19 @@ impl<P: Penalise> BayesianIdk<P> {
     }
 }
 
+/// The loss of a classifier alone.
+fn loss_of(data: &Dataset) -> Result<IdkObjective, FitError> {
+    let truth = truth_of(data, "a Bayesian network that asks one decision-maker")?;
+    Ok(IdkObjective::new(Aim::Predict, IdkModel::OneNetwork, truth, Answers::none(data.n())))
+}
+
 impl<P: Penalise> Learner for BayesianIdk<P> {
     type Policy = BayesianPolicy;
 
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<BayesianPolicy, FitError> {
         self.check()?;
         truth_of(data, "a Bayesian network that asks one decision-maker")?;
-        let expert = if self.aim == Aim::Predict { None } else { Some(decision_maker(data, self.expert.as_deref())?) };
+        let expert = if self.aim == Aim::Predict { None } else { Some(the_expert(data, self.expert.as_deref(), ctx)?) };
         if let (Some(expert), Aim::Defer) = (expert, self.aim) {
             check_decided(data, expert)?;
         }

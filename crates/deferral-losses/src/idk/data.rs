@@ -3,8 +3,6 @@
 use deferral_core::{CaseId, Dataset, ExpertId, FitError, ParameterError};
 use serde::{Deserialize, Serialize};
 
-use crate::named::named_expert;
-
 /// What an answer of the decision-maker costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -86,20 +84,6 @@ pub(crate) fn truth_of(data: &Dataset, method: &str) -> Result<Vec<f64>, FitErro
         });
     }
     Ok(data.gold()?.into_iter().map(|label| f64::from(label.0)).collect())
-}
-
-/// The one decision-maker: the expert named, or the only one there is.
-pub(crate) fn decision_maker(data: &Dataset, named: Option<&str>) -> Result<usize, FitError> {
-    let m = data.m();
-    match named {
-        Some(name) => named_expert(data, name),
-        None if m == 0 => Err(FitError::NoExperts),
-        None => {
-            let expected = "named among them: this method defers to one (for several take softmax or one-vs-all)";
-            ParameterError::check(m == 1, "the decision-maker", format!("one of {m} experts"), expected)?;
-            Ok(0)
-        }
-    }
 }
 
 /// Checks that the decision-maker decided something.

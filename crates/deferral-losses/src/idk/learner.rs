@@ -7,7 +7,9 @@ use deferral_models::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::data::{Answers, ExpertLoss, Told, check_decided, decision_maker, truth_of};
+use crate::named::the_expert;
+
+use super::data::{Answers, ExpertLoss, Told, check_decided, truth_of};
 use super::head::IdkModel;
 use super::objective::{Aim, IdkObjective};
 use super::policy::{IdkPolicy, Trained};
@@ -117,7 +119,7 @@ pub struct Idk<P = NoPenalty> {
     pub alpha: f64,
     /// The penalty.
     pub penalty: P,
-    /// The name of the decision-maker; needed where there are several experts.
+    /// The name of the decision-maker; the [most accurate expert](crate::surrogates::most_accurate_expert) if not given.
     pub expert: Option<String>,
     /// What an answer costs; by default cross-entropy where the decisions say how sure they are, else 0 or 1.
     pub expert_loss: Option<ExpertLoss>,
@@ -159,14 +161,19 @@ impl<P: Penalise> Idk<P> {
         self.aim != Aim::Predict || self.model == IdkModel::Ordinal
     }
 
-    fn objective(&self, data: &Dataset, expert: Option<usize>, ctx: &Context<'_>) -> Result<IdkObjective, FitError> {
+    /// The objective without the penalty.
+    fn loss(&self, data: &Dataset, expert: Option<usize>) -> Result<IdkObjective, FitError> {
         let truth = truth_of(data, "a model that asks one decision-maker")?;
         let loss = self.expert_loss.unwrap_or_else(|| ExpertLoss::suiting(data));
         let answers = match expert {
             Some(expert) if self.aim == Aim::Defer => Answers::of(data, expert, &truth, loss, self.told),
             _ => Answers::none(data.n()),
         };
-        let objective = IdkObjective::new(self.aim, self.model, truth, answers).with_price(self.gamma);
+        Ok(IdkObjective::new(self.aim, self.model, truth, answers).with_price(self.gamma))
+    }
+
+    fn objective(&self, data: &Dataset, expert: Option<usize>, ctx: &Context<'_>) -> Result<IdkObjective, FitError> {
+        let objective = self.loss(data, expert)?;
         if self.alpha == 0.0 {
             return Ok(objective);
         }
@@ -188,7 +195,11 @@ impl<P: Penalise> Idk<P> {
         self.model.prepare(&mut networks);
         let (inputs, held_out) = (Inputs::new(features, &networks[0]), Inputs::new(dense(watched)?, &networks[0]));
         let mut objective = self.objective(learned, expert, ctx)?;
-        let mut watching = self.objective(watched, expert, &ctx.part("held out"))?;
+        // Where the cases held out cannot be judged by the penalty, as with a single group, the loss alone is watched.
+        let mut watching = match self.objective(watched, expert, &ctx.part("held out")) {
+            Err(_) if self.alpha != 0.0 => self.loss(watched, expert)?,
+            judged => judged?,
+        };
         let validation = Validation { inputs: &held_out, objective: &mut watching };
         let settings = self.training.training(learned.n())?;
         train(&mut networks, &inputs, weights, &mut objective, Some(validation), &settings, ctx)?;
@@ -202,7 +213,7 @@ impl<P: Penalise> Learner for Idk<P> {
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<IdkPolicy, FitError> {
         check_terms(self.gamma, self.alpha)?;
         truth_of(data, "a model that asks one decision-maker")?;
-        let expert = if self.asks() { Some(decision_maker(data, self.expert.as_deref())?) } else { None };
+        let expert = if self.asks() { Some(the_expert(data, self.expert.as_deref(), ctx)?) } else { None };
         if let (Some(expert), Aim::Defer, Told::Recorded) = (expert, self.aim, self.told) {
             check_decided(data, expert)?;
         }

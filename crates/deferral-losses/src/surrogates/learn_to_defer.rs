@@ -32,7 +32,8 @@ pub struct LearnToDefer {
     pub surrogate: Surrogate,
     /// The network and its training.
     pub network: NetworkSettings,
-    /// The only expert to learn about and to defer to, by name; all of them if not given.
+    /// The only expert to learn about and to defer to, by name. If not given, all of them, or the
+    /// [most accurate one](super::most_accurate_expert) for a surrogate for one.
     pub expert: Option<String>,
 }
 
@@ -40,12 +41,12 @@ impl Learner for LearnToDefer {
     type Policy = DeferralPolicy;
 
     /// # Errors
-    /// [`FitError`] if a parameter is out of range, a label or all decisions are missing, an expert decided no case, the
-    /// features are not dense, or several experts meet a surrogate for one.
+    /// [`FitError`] if a parameter is out of range, a label or all decisions are missing, an expert decided no case, or the
+    /// features are not dense.
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
         self.surrogate.check()?;
         let panel = if self.surrogate.is_for_one_expert() {
-            Panel::of_one(data, self.expert.as_deref(), self.surrogate.name())?
+            Panel::of_one(data, self.expert.as_deref(), ctx)?
         } else {
             Panel::of(data, self.expert.as_deref())?
         };

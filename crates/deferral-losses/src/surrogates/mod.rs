@@ -46,13 +46,13 @@ mod testing;
 mod triage;
 mod two_stage;
 
+pub use crate::named::most_accurate_expert;
 pub use compare_confidence::CompareConfidence;
 pub use expert_sets::{ConformalScore, ExpertSets};
 pub use learn_to_defer::LearnToDefer;
 pub use mixture_of_experts::MixtureOfExperts;
 pub use networks::NetworkSettings;
 pub use objective::SurrogateObjective;
-pub use panel::most_accurate_expert;
 pub use policy::DeferralPolicy;
 pub use rsl2d::Psi;
 pub use selective_prediction::{Rejection, SelectivePrediction, most_accurate_threshold};

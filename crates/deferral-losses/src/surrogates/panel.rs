@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use deferral_core::{CaseId, Dataset, Decisions, ExpertId, FitError, Label, ParameterError};
+use deferral_core::{CaseId, Context, Dataset, Decisions, ExpertId, FitError, Label, ParameterError};
 use serde::{Deserialize, Serialize};
 
-use crate::named::named_expert;
+use crate::named::{named_expert, the_expert};
 
 /// All experts of a data set, or one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,16 +34,13 @@ impl Panel {
         Ok(Self::learning_about(expert..expert + 1, data.m()))
     }
 
-    /// The only expert, for a method that knows no more.
+    /// The only expert, for a method that knows no more: the one named, or else the most accurate.
     ///
     /// # Errors
-    /// As [`Panel::of`], and if there are several and none is named.
-    pub(super) fn of_one(data: &Dataset, expert: Option<&str>, method: &str) -> Result<Self, FitError> {
-        let panel = Self::of(data, expert)?;
-        let parameter = format!("the number of experts that {method} learns from");
-        let expected = "1: name the `expert` to defer to, or use the surrogate `softmax` or `one-vs-all`";
-        ParameterError::check(panel.len() == 1, &parameter, panel.len(), expected)?;
-        Ok(panel)
+    /// As [`Panel::of`].
+    pub(super) fn of_one(data: &Dataset, expert: Option<&str>, ctx: &mut Context<'_>) -> Result<Self, FitError> {
+        let expert = the_expert(data, expert, ctx)?;
+        Self::of(data, Some(data.experts().show(expert)))
     }
 
     /// Some of m experts, all of whom are known.
@@ -98,36 +95,4 @@ impl Panel {
 pub(super) fn known_labels(data: &Dataset) -> Result<Vec<Label>, FitError> {
     let missing = |case: usize| FitError::MissingLabel { case: data.cases().ids().show(case).to_owned() };
     data.cases().labels().iter().enumerate().map(|(case, label)| label.ok_or_else(|| missing(case))).collect()
-}
-
-/// The expert who is right most often: position in the roster, the lower one on ties, `None` without decisions on cases
-/// with a known label. An expert with r right of n decisions counts `(r + 1) / (n + 2)`, so that nobody is the best for
-/// one lucky label. O(decisions).
-///
-/// ```
-/// use deferral_core::*;
-/// use deferral_losses::surrogates::most_accurate_expert;
-/// let cases = Cases::new(Names::numbered("case", 2), Features::none(2))?.with_labels(vec![Some(Label(1)); 2])?;
-/// let decisions = Decisions::from_triples(2, 3, [(0, 0, 0), (0, 1, 1), (1, 1, 1), (0, 2, 1)])?;
-/// let data = Dataset::new(cases, decisions, Names::numbered("", 2), Names::numbered("expert", 3))?;
-/// assert_eq!(most_accurate_expert(&data), Some(1));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn most_accurate_expert(data: &Dataset) -> Option<usize> {
-    let mut counts = vec![(0u32, 0u32); data.m()];
-    for (case, vote) in data.decisions().iter() {
-        if let Some(truth) = data.cases().labels()[case.index()] {
-            let (right, all) = &mut counts[vote.expert.index()];
-            *right += u32::from(vote.label == truth);
-            *all += 1;
-        }
-    }
-    let mut best: Option<(usize, f64)> = None;
-    for (expert, (right, all)) in counts.into_iter().enumerate().filter(|(_, (_, all))| *all > 0) {
-        let accuracy = f64::from(right + 1) / f64::from(all + 2);
-        if best.is_none_or(|(_, most)| accuracy > most) {
-            best = Some((expert, accuracy));
-        }
-    }
-    best.map(|(expert, _)| expert)
 }

@@ -5,7 +5,7 @@ use deferral_models::{Classifier, ClassifierPolicy};
 use serde::{Deserialize, Serialize};
 
 use super::networks::{NetworkSettings, fits_to};
-use super::panel::{Panel, known_labels, most_accurate_expert};
+use super::panel::{Panel, known_labels};
 use super::policy::{Beliefs, DeferralPolicy, Method};
 
 /// A classifier whose cases go to one expert where its largest class probability is below a threshold (Chow 1970).
@@ -31,7 +31,7 @@ pub struct SelectivePrediction {
     pub classifier: Classifier,
     /// Where the threshold lies.
     pub rejection: Rejection,
-    /// The expert to defer to, by name; the [most accurate one](most_accurate_expert) if not given.
+    /// The expert to defer to, by name; the [most accurate one](super::most_accurate_expert) if not given.
     pub expert: Option<String>,
 }
 
@@ -115,9 +115,7 @@ impl Learner for SelectivePrediction {
     fn fit(&self, data: &Dataset, weights: &CaseWeights, ctx: &mut Context<'_>) -> Result<DeferralPolicy, FitError> {
         self.check()?;
         data.gold()?;
-        let best = || most_accurate_expert(data).map(|expert| data.experts().show(expert).to_owned());
-        let expert = self.expert.clone().or_else(best).ok_or(FitError::NoExperts)?;
-        let panel = Panel::of(data, Some(&expert))?;
+        let panel = Panel::of_one(data, self.expert.as_deref(), ctx)?;
         let (classifier, threshold) = self.fit_parts(&panel, data, weights, ctx)?;
         let classifier = Beliefs::Own(classifier);
         Ok(DeferralPolicy::new(panel, data.k(), Method::Threshold { classifier, threshold }))

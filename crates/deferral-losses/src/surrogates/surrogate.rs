@@ -81,17 +81,6 @@ impl Surrogate {
         matches!(self, Self::AsymmetricSoftmax | Self::Realizable { .. } | Self::Rsl2d { .. })
     }
 
-    /// What messages call it.
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Softmax { .. } => "the softmax surrogate",
-            Self::OneVsAll => "the one-vs-all surrogate",
-            Self::AsymmetricSoftmax => "the asymmetric softmax",
-            Self::Realizable { .. } => "the realizable surrogate",
-            Self::Rsl2d { .. } => "the RSL2D surrogate",
-        }
-    }
-
     /// The loss of one case, with its gradient written to `gradient`. `scores` are of K classes, then of the J experts
     /// of `right`: whether each was right, `None` for one who did not decide the case. O(K + J).
     ///

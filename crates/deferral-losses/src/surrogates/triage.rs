@@ -46,7 +46,7 @@ pub struct DifferentiableTriage {
     pub budget: f64,
     /// The share of the classifier's steps that are taken on all cases, in [0, 1]; .5 by default.
     pub head_start: f64,
-    /// The expert to defer to, by name; needed if there are several.
+    /// The expert to defer to, by name; the [most accurate one](super::most_accurate_expert) if not given.
     pub expert: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Learner for DifferentiableTriage {
         let head_start = self.head_start;
         let ok = (0.0..=1.0).contains(&head_start);
         ParameterError::check(ok, "the head start of the classifier", head_start, "between 0 and 1")?;
-        let panel = Panel::of_one(data, self.expert.as_deref(), "triage")?;
+        let panel = Panel::of_one(data, self.expert.as_deref(), ctx)?;
         data.gold()?;
         let when = expert_losses(&panel.only_right(data, &known_labels(data)?), data.k());
         let losses = |data: &Dataset| -> Result<(Vec<Label>, Vec<Option<f64>>), FitError> {
