@@ -125,7 +125,7 @@ fn is_npz(path: &Path) -> bool {
 /// Reads a file of learning to defer, in which everything has its place.
 fn archive(path: &Path, reading: &Reading) -> Result<Records, Failure> {
     for (given, option) in [
-        (reading.decisions.as_deref().is_some_and(|file| !is_npz(file)), "--decisions of a table"),
+        (reading.decisions.as_deref().is_some_and(|file| !is_npz(file)), "--decisions"),
         (reading.wide.is_some(), "--wide"),
         (!reading.missing.is_empty(), "--missing"),
         (!reading.columns.is_empty(), "--column"),

@@ -1,5 +1,8 @@
 //! How often a guarantee is kept: `guarantee FILE.npz ERROR PROMISE TIMES`.
 //!
+//! What is promised is that a bound is given *and* broken in at most a share of 1 - PROMISE of all draws. Where the bound is
+//! barely within reach most draws give none, and those few that do are the lucky ones.
+//!
 //! A model that defers is fitted to the training part of a learning-to-defer file. Then, TIMES times, a deferral threshold
 //! is chosen on cases drawn from the test part, once for all cases and once for every group at once, and it is counted how
 //! often the error exceeds ERROR
@@ -150,14 +153,16 @@ fn judge(
 }
 
 fn report(what: &str, count: &Count) {
-    let (low, high) = clopper_pearson(count.broken, count.promised.max(1), 0.95).unwrap_or((0.0, 1.0));
-    let share = count.broken as f64 / count.promised.max(1) as f64;
+    let draws = count.promised + count.refused;
+    let (low, high) = clopper_pearson(count.broken, draws, 0.95).unwrap_or((0.0, 1.0));
+    let share = count.broken as f64 / draws.max(1) as f64;
     let deferred = 100.0 * count.deferred / count.promised.max(1) as f64;
     #[expect(clippy::print_stdout, reason = "an example prints")]
     {
         println!(
-            "{what}: broken {share:.3} [{low:.3}, {high:.3}] of {} promises, {} refused, {deferred:.0} % deferred",
-            count.promised, count.refused
+            "{what}: promised and broken in {share:.3} [{low:.3}, {high:.3}] of {draws} draws ({} broken of {} promises), \
+             {deferred:.0} % deferred",
+            count.broken, count.promised
         );
     }
 }

@@ -179,6 +179,8 @@ pub struct Row {
     pub worst_group: Option<Spread>,
     /// Largest minus smallest accuracy of a group.
     pub disparity: Option<Spread>,
+    /// Mean over classes of the largest difference between groups' error rates on a class ([`Cells::disparate_impact`]).
+    pub disparate_impact: Option<Spread>,
     /// Human labels used for a case.
     pub labels_per_case: f64,
     /// Their price.
@@ -249,6 +251,7 @@ impl Comparison {
             worst_group: spread(&worst),
             // With a single group present there is nothing to compare.
             disparity: spread(&|r| (shares(r).len() > 1).then(|| Some(best(r)? - worst(r)?)).flatten()),
+            disparate_impact: spread(&|r| (self.groups.len() > 1).then(|| r.cells.disparate_impact())),
             labels_per_case: per_case(self.of(method).map(|r| r.labels_used as f64).sum()),
             cost_per_case: per_case(self.of(method).map(|r| r.cost).sum()),
             alone: per_case(self.of(method).map(|r| r.alone as f64).sum()),

@@ -7,7 +7,7 @@ use crate::error::EvalError;
 use crate::figures::{frontier_figure, reliability_figure};
 use crate::frontier::{Family, Frontier, FrontierPoint, SURE};
 use crate::html::{drawings, escape, list, page};
-use crate::table::Table;
+use crate::table::{Table, four};
 
 impl Frontier {
     /// Every method at every effort, one row each.
@@ -124,12 +124,6 @@ impl Frontier {
             .collect();
         if worse.is_empty() { text + "." } else { text + &format!(", and worse than {}.", worse.join(", ")) }
     }
-}
-
-/// Four digits without a leading zero.
-fn four(value: f64) -> String {
-    let text = format!("{value:.4}");
-    text.strip_prefix('0').map_or(text.clone(), str::to_owned)
 }
 
 fn with_interval(measured: &Measured) -> String {

@@ -22,6 +22,20 @@ enum Numbers {
     Full,
 }
 
+/// Four digits without a leading zero.
+pub(crate) fn four(value: f64) -> String {
+    without_zero(&format!("{value:.4}"))
+}
+
+/// Three digits without a leading zero.
+pub(crate) fn three(value: f64) -> String {
+    without_zero(&format!("{value:.3}"))
+}
+
+fn without_zero(text: &str) -> String {
+    text.strip_prefix('0').unwrap_or(text).to_owned()
+}
+
 /// The comparison, one row a method: accuracy overall and by group, worst group, disparity, labels per case, their cost
 /// if they have prices, share decided by the model alone. Numbers in brackets are population standard deviations over
 /// repetitions and folds.
@@ -40,6 +54,9 @@ fn build(comparison: &Comparison, numbers: Numbers) -> Table {
     if !comparison.groups.is_empty() {
         measures.extend(["worst group".to_owned(), "disparity".to_owned()]);
     }
+    // Printed tables have no room for it.
+    let shows_impact = numbers == Numbers::Full && !comparison.groups.is_empty();
+    measures.extend(shows_impact.then(|| "disparate impact".to_owned()));
     let mut header = vec!["method".to_owned()];
     for measure in measures {
         if numbers == Numbers::Full {
@@ -59,6 +76,7 @@ fn build(comparison: &Comparison, numbers: Numbers) -> Table {
         if !comparison.groups.is_empty() {
             spreads.extend([row.worst_group, row.disparity]);
         }
+        spreads.extend(shows_impact.then_some(row.disparate_impact));
         let mut cells = vec![row.method];
         for spread in spreads {
             cells.extend(numbers.spread(spread.as_ref()));

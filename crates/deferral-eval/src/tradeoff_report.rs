@@ -6,7 +6,7 @@ use crate::audit_report::section;
 use crate::error::EvalError;
 use crate::figures::tradeoff_figures;
 use crate::html::{drawings, escape, list, page};
-use crate::table::Table;
+use crate::table::{Table, four, three};
 use crate::tradeoff::{Tradeoff, TradeoffPoint, Tradings};
 
 impl Tradeoff {
@@ -136,20 +136,6 @@ impl Tradeoff {
         let rivals = self.families.iter().skip(1);
         rivals.filter(|family| family.behind.interval().is_some_and(&of)).map(|family| family.name.as_str()).collect()
     }
-}
-
-/// Four digits without a leading zero.
-fn four(value: f64) -> String {
-    without_zero(&format!("{value:.4}"))
-}
-
-/// Three digits without a leading zero.
-fn three(value: f64) -> String {
-    without_zero(&format!("{value:.3}"))
-}
-
-fn without_zero(text: &str) -> String {
-    text.strip_prefix('0').unwrap_or(text).to_owned()
 }
 
 fn with_interval(measured: &Measured) -> String {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 #![allow(clippy::print_stderr, reason = "a skipped test is said to be")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deferral_data::numpy::read_learning_to_defer;
@@ -21,7 +21,7 @@ fn file(name: &str) -> Option<PathBuf> {
     None
 }
 
-fn experiment(path: &PathBuf, methods: &[&str]) -> Experiment {
+fn experiment(path: &Path, methods: &[&str]) -> Experiment {
     Experiment {
         source: Source::Table(Arc::new(read_learning_to_defer(path).unwrap())),
         panel: Panel::Recorded,
