@@ -169,7 +169,7 @@ fn no_gold_label() {
     desk.refuses(&format!("{COMPARE} --numeric"), &["none of the 24 cases has a gold label"]);
     desk.refuses(
         &format!("{FIT} --numeric"),
-        &["no case has a gold label, and `joint` learns from them; name their column with --column label=NAME"],
+        &["no case to learn from has a gold label, and `joint` learns from them; name their column with --column label=NAME"],
     );
     let audit = desk.json(&format!("{AUDIT} --json"));
     assert_eq!((&audit["cases_without_label"], &audit["majority"]), (&24.into(), &serde_json::Value::Null));

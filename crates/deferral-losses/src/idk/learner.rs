@@ -26,7 +26,7 @@ pub struct Patience {
     pub batch: usize,
     /// How the parameters move.
     pub optimiser: Optimiser,
-    /// Share of the training cases that is held out where the data hold none out themselves.
+    /// Share of the training cases that is held out, of each class alike, where the data hold none out themselves.
     pub held_out: f64,
 }
 
@@ -68,7 +68,8 @@ impl Patience {
         if let Some(held_out) = data.held_out() {
             return Ok((data.clone(), weights.clone(), held_out.clone()));
         }
-        let splits = Splitter::Random { test: self.held_out }
+        // A few cases held out at random may have hardly any of one class.
+        let splits = Splitter::Stratified { test: self.held_out }
             .split(data.cases(), None, &ctx.stream("held out"))
             .map_err(|error| ParameterError::new("the share of cases held out", self.held_out, error.to_string()))?;
         let split = splits.first().ok_or(FitError::NoCases)?;
