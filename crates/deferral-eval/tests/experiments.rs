@@ -19,7 +19,8 @@ fn records(cases: usize) -> Records {
 }
 
 fn experiment(source: Source, methods: &[&str]) -> Experiment {
-    let quick = [("steps".to_owned(), "20".to_owned()), ("hidden".to_owned(), "8".to_owned())];
+    let quick =
+        [("steps", "20"), ("hidden", "8"), ("epochs", "10")].map(|(key, value)| (key.to_owned(), value.to_owned()));
     let group = Some("dialect");
     Experiment {
         source,
