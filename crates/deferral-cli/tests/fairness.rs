@@ -76,9 +76,10 @@ fn every_surrogate_defers() {
         "selective-prediction:cost=0.3",
         "triage",
     ];
-    let methods: String = names.iter().map(|name| format!(" --method {name}")).collect();
-    let found =
-        desk.json(&format!("compare {COURT} --set steps=300 --set hidden=16 --method classifier{methods} --json"));
+    let methods = names.join(" --method ");
+    let found = desk.json(&format!(
+        "compare {COURT} --set steps=300 --set hidden=16 --method classifier --method {methods} --json"
+    ));
     let accuracy = |at: usize| found["rows"][at]["accuracy"]["mean"].as_f64().unwrap();
     for (at, name) in names.iter().enumerate() {
         let alone = found["rows"][at + 1]["alone"].as_f64().unwrap();
@@ -201,7 +202,7 @@ fn what_is_written_wrongly_is_named() {
     let parts: Vec<bool> = desk.text("cases.csv").lines().map(|line| line.ends_with(",test")).collect();
     let labels = desk.text("labels.csv");
     let only_test = labels.lines().enumerate().filter(|(at, _)| *at == 0 || parts[*at]);
-    desk.write("few.csv", only_test.map(|(_, line)| format!("{line}\n")).collect::<String>());
+    desk.write("few.csv", only_test.map(|(_, line)| line).collect::<Vec<_>>().join("\n"));
     desk.refuses(
         &format!("compare {CASES} --decisions few.csv --method defer:epochs=5"),
         &["the number of training cases that `judge` decided is 0"],
