@@ -3,8 +3,8 @@
 use deferral_core::Label;
 use deferral_data::Records;
 use deferral_metrics::{
-    Confusion, Correctness, CoverageCurve, ErrorRates, GroupAccuracy, GroupMeasure, GroupRates, Load, Measured,
-    auc_one_vs_rest, coverage,
+    Confusion, Correctness, CoverageCurve, ErrorRates, GroupAccuracy, GroupGaps, GroupMeasure, GroupRates, Load,
+    Measured, auc_one_vs_rest, coverage, disparate_impact_interval,
 };
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ pub struct Evaluation {
     pub by_group: Vec<GroupMeasure>,
     /// Accuracy of the worst group.
     pub worst_group: Measured,
-    /// Largest difference between groups.
+    /// Largest difference between groups, with an interval that holds for the largest of all.
     pub disparity: Measured,
     /// False positive and false negative rates by group, for two classes.
     pub rates: Vec<GroupRates>,
@@ -93,9 +93,9 @@ pub fn evaluate(
         classifier_accuracy: Correctness::of(&alone, &truth)?.accuracy(),
         classifier_auc: auc_one_vs_rest(&verdicts.probabilities, &truth)?.mean,
         worst_group: by_group.as_ref().and_then(GroupAccuracy::worst).map_or(Measured::Undefined, |g| g.accuracy),
-        disparity: by_group.as_ref().map_or(Measured::Undefined, GroupAccuracy::disparity),
+        disparity: by_group.as_ref().map(disparity).transpose()?.unwrap_or(Measured::Undefined),
         by_group: by_group.map_or_else(Vec::new, |g| g.groups),
-        disparate_impact: rates.as_ref().map_or(Measured::Undefined, ErrorRates::disparate_impact),
+        disparate_impact: rates.as_ref().map(|r| impact(&r.by_group())).transpose()?.unwrap_or(Measured::Undefined),
         rates: rates.map_or_else(Vec::new, |r| r.by_group()),
         coverage: coverage(&routes),
         coverage_area: CoverageCurve::of(&confidence, &correct)?.area(),
@@ -106,6 +106,27 @@ pub fn evaluate(
         load: Load::of_outcomes(&verdicts.outcomes, m),
         dropped_votes: verdicts.dropped_votes,
     })
+}
+
+/// How often something happened among so many cases: a share, counted again.
+fn counted(share: &Measured) -> (usize, usize) {
+    share.value().map_or((0, 0), |value| ((value * share.n() as f64).round() as usize, share.n()))
+}
+
+/// The level of intervals.
+const LEVEL: f64 = 0.95;
+
+/// The largest difference between groups, with an interval that holds although the two were picked for it.
+fn disparity(groups: &GroupAccuracy) -> Result<Measured, EvalError> {
+    let counts: Vec<_> = groups.groups.iter().map(|group| counted(&group.accuracy)).collect();
+    Ok(GroupGaps::of(&counts, LEVEL)?.largest())
+}
+
+/// The same of false positives and false negatives.
+fn impact(rates: &[GroupRates]) -> Result<Measured, EvalError> {
+    let (positives, negatives): (Vec<_>, Vec<_>) =
+        rates.iter().map(|rates| (counted(&rates.false_positive), counted(&rates.false_negative))).unzip();
+    Ok(disparate_impact_interval(&positives, &negatives, LEVEL)?)
 }
 
 /// The gold labels in the model's own numbering.

@@ -16,13 +16,9 @@ mod guaranteed_policy;
 mod measured_on;
 mod membership;
 mod minimax;
-mod minimax_trace;
 mod mixture;
 mod noisy_groups;
 mod reductions;
-mod reductions_constraint;
-mod reductions_game;
-mod reductions_response;
 mod threshold_search;
 mod transfer;
 
@@ -37,13 +33,10 @@ pub use guarantee::Guarantee;
 pub use guaranteed_policy::{DeferBy, GroupThreshold, GuaranteedPolicy};
 pub use measured_on::RisksOn;
 pub use membership::Membership;
-pub use minimax::{Minimax, MinimaxForm};
-pub use minimax_trace::MinimaxTrace;
+pub use minimax::{Minimax, MinimaxForm, MinimaxTrace};
 pub use mixture::Mixture;
 pub use noisy_groups::NoisyBalanced;
-pub use reductions::{Constrained, ConstrainedPolicy, ConstrainedReport, ConstraintRow};
-pub use reductions_constraint::Constraint;
-pub use reductions_response::Response;
+pub use reductions::{Constrained, ConstrainedPolicy, ConstrainedReport, Constraint, ConstraintRow, Response};
 pub use threshold_search::{
     FoundThresholds, IdkRange, ThresholdIdk, ThresholdLoss, ThresholdSearch, search_thresholds,
 };

@@ -1,5 +1,7 @@
 //! The worst group as good as it can be: a game between a learner and an auditor of groups.
 
+mod trace;
+
 use deferral_core::{
     CaseWeights, Cases, Context, Dataset, Event, FitError, FitStatus, Learner, ParameterError, Policy, most_probable,
 };
@@ -9,8 +11,9 @@ use crate::group_errors::ErrorKind;
 use crate::group_weights::{EqualErrorUpdate, MultiplicativeUpdate, RelaxedUpdate, step_size};
 use crate::measured_on::{Measures, RisksOn, Sides};
 use crate::membership::{Membership, no_attribute};
-use crate::minimax_trace::MinimaxTrace;
 use crate::mixture::Mixture;
+
+pub use trace::MinimaxTrace;
 
 /// The game stops early when no case weight moves by more.
 const STILL: f64 = 1e-12;

@@ -1,5 +1,9 @@
 //! Fairness constraints around any learner, by a game between the learner and multipliers of the constraints.
 
+mod constraint;
+mod game;
+mod response;
+
 use deferral_core::{
     CaseWeights, Context, Dataset, Event, FitError, FitStatus, Label, Learner, ParameterError, Policy,
 };
@@ -7,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::membership::Membership;
 use crate::mixture::Mixture;
-use crate::reductions_constraint::{Constraint, Rows};
-use crate::reductions_game::{Entry, ExponentiatedGradient, Game, KEPT, Mixed};
-use crate::reductions_response::Response;
+use constraint::Rows;
+use game::{Entry, ExponentiatedGradient, Game, KEPT, Mixed};
+
+pub use constraint::Constraint;
+pub use response::Response;
 
 /// The most that multipliers of bounded group losses sum to, if nothing else is asked for.
 const LOSS_MULTIPLIERS: f64 = 100.0;
