@@ -148,14 +148,14 @@ impl Dataset {
         }
     }
 
-    /// The same cases with other labels: for a learner that is told something else than the truth.
+    /// The same cases with other labels: for a learner that is told something else than the truth. Nothing is held out
+    /// any more, for that has the old labels.
     ///
     /// # Errors
     /// If there are not as many labels as cases, or a label has no name.
     pub fn with_labels(self, labels: Vec<Option<Label>>) -> Result<Self, RelabelError> {
-        let held_out = self.held_out;
         let cases = self.cases.with_labels(labels)?;
-        Ok(Self { held_out, ..Self::new(cases, self.decisions, self.labels, self.experts)? })
+        Ok(Self::new(cases, self.decisions, self.labels, self.experts)?)
     }
 
     /// The same decisions on cases with other features.

@@ -363,11 +363,7 @@ fn parts_that_are_none() {
         cases("task,split\na,train\nb,Testing\n"),
         format!("cases.csv, row 3, column `split`: `Testing` {expected}")
     );
-    assert_eq!(cases("task,part\na,\n"), format!("cases.csv, row 2, column `part`: `` {expected}"));
-    assert_eq!(
-        cases("task,part,split\na,train,train\n"),
-        "cases.csv: both `split` and `part` could be the split; choose with --column split=split or --column split=part"
-    );
+    assert_eq!(cases("task,split\na,\n"), format!("cases.csv, row 2, column `split`: `` {expected}"));
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Role {
             Self::Confidence => &["confidence"],
             Self::Text => &["text"],
             Self::Group => &["group"],
-            Self::Split => &["split", "part"],
+            Self::Split => &["split"],
             Self::Feature | Self::List => &[],
         }
     }

@@ -132,7 +132,7 @@ impl<P: Penalise> BayesianIdk<P> {
     /// highest of equals; infinite for never.
     fn threshold(&self, policy: &BayesianPolicy, watched: &Dataset, expert: usize) -> Result<f64, FitError> {
         let truth = truth_of(watched, "a Bayesian network that asks one decision-maker")?;
-        let answers = Answers::of(watched, expert, &truth, ExpertLoss::ZeroOne, super::Told::Recorded);
+        let answers = Answers::of(watched, expert, &truth, Some(ExpertLoss::ZeroOne), super::Told::Recorded);
         let drawn = policy.drawn(watched.cases())?;
         let gain = |case: usize| {
             let own = f64::from((drawn[case].mean > 0.5) != (truth[case] > 0.5));

@@ -43,16 +43,23 @@ impl Answers {
         Self { probability: vec![None; n], loss: vec![0.0; n] }
     }
 
-    /// The answers of `expert` to cases with these truths (0 or 1).
-    pub(crate) fn of(data: &Dataset, expert: usize, truth: &[f64], loss: ExpertLoss, told: Told) -> Self {
-        let answer = |case: usize| data.decisions().probability_of_one(CaseId::at(case), ExpertId::at(expert));
-        let told = |case: usize| match told {
-            Told::Recorded => answer(case),
+    /// The answers of `expert` to cases with these truths (0 or 1). Without a loss, what suits each answer: cross-entropy
+    /// where they say how sure they are, else 0 or 1.
+    pub(crate) fn of(data: &Dataset, expert: usize, truth: &[f64], loss: Option<ExpertLoss>, told: Told) -> Self {
+        let expert = ExpertId::at(expert);
+        let answer = |case: usize| match told {
+            Told::Recorded => data.decisions().probability_of_one(CaseId::at(case), expert),
             Told::Oracle => Some(truth[case]),
         };
-        let probability: Vec<Option<f64>> = (0..data.n()).map(told).collect();
-        let cost = |(q, &y): (&Option<f64>, &f64)| q.map_or(0.0, |q| loss.of(y, q));
-        Self { loss: probability.iter().zip(truth).map(cost).collect(), probability }
+        let suits = |case: usize| match data.decisions().confidence(CaseId::at(case), expert) {
+            Some(_) => ExpertLoss::CrossEntropy,
+            None => ExpertLoss::ZeroOne,
+        };
+        let probability: Vec<Option<f64>> = (0..data.n()).map(answer).collect();
+        let cost = |(case, q): (usize, &Option<f64>)| {
+            q.map_or(0.0, |q| loss.unwrap_or_else(|| suits(case)).of(truth[case], q))
+        };
+        Self { loss: probability.iter().enumerate().map(cost).collect(), probability }
     }
 }
 
@@ -66,11 +73,6 @@ impl ExpertLoss {
                 -(y * q.ln() + (1.0 - y) * (1.0 - q).ln())
             }
         }
-    }
-
-    /// The loss that suits the decisions: cross-entropy where the decision-maker says how sure they are.
-    pub(crate) fn suiting(data: &Dataset) -> Self {
-        if data.decisions().has_confidences() { Self::CrossEntropy } else { Self::ZeroOne }
     }
 }
 

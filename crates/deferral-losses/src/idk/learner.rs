@@ -122,7 +122,7 @@ pub struct Idk<P = NoPenalty> {
     pub penalty: P,
     /// The name of the decision-maker; the [most accurate expert](crate::surrogates::most_accurate_expert) if not given.
     pub expert: Option<String>,
-    /// What an answer costs; by default cross-entropy where the decisions say how sure they are, else 0 or 1.
+    /// What an answer costs; by default cross-entropy where it says how sure they are, else 0 or 1.
     pub expert_loss: Option<ExpertLoss>,
     /// What training is told of the decision-maker.
     pub told: Told,
@@ -165,9 +165,8 @@ impl<P: Penalise> Idk<P> {
     /// The objective without the penalty.
     fn loss(&self, data: &Dataset, expert: Option<usize>) -> Result<IdkObjective, FitError> {
         let truth = truth_of(data, "a model that asks one decision-maker")?;
-        let loss = self.expert_loss.unwrap_or_else(|| ExpertLoss::suiting(data));
         let answers = match expert {
-            Some(expert) if self.aim == Aim::Defer => Answers::of(data, expert, &truth, loss, self.told),
+            Some(expert) if self.aim == Aim::Defer => Answers::of(data, expert, &truth, self.expert_loss, self.told),
             _ => Answers::none(data.n()),
         };
         Ok(IdkObjective::new(self.aim, self.model, truth, answers).with_price(self.gamma))
