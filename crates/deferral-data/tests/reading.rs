@@ -243,7 +243,7 @@ fn a_given_division_is_read_by_name_or_by_role() {
     let default = ReadOptions::default();
     let by_name = "task,split\na,train\nb, valid\nc,dev\nd,validation\ne,test\n";
     assert_eq!(cases("c.csv", by_name, &default).parts, Some(vec![Train, Validation, Validation, Validation, Test]));
-    let json = "{\"task\":1,\"part\":\"test\"}\n{\"task\":2,\"part\":\"train\"}\n";
+    let json = "{\"task\":1,\"split\":\"test\"}\n{\"task\":2,\"split\":\"train\"}\n";
     assert_eq!(cases("c.jsonl", json, &default).parts, Some(vec![Test, Train]));
     let fold = "task,Fold,x\na,train,1\nb,test,2\n";
     assert_eq!(cases("c.csv", fold, &default).parts, None);
