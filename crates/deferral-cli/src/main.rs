@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
-use crate::commands::{Globals, audit, compare, decide, evaluate, fit, methods, quickstart, simulate};
+use crate::commands::{Globals, audit, compare, decide, evaluate, fit, methods, quickstart, simulate, sweep};
 use crate::failure::Failure;
 
 /// More than any machine has, and few enough to start.
@@ -44,7 +44,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Fit(args) => fit::run(&args, globals),
         Command::Decide(args) => decide::run(&args, globals),
         Command::Evaluate(args) => evaluate::run(&args, globals),
-        Command::Compare(args) => compare::run(&args, globals),
+        Command::Compare(args) if args.grid.is_empty() => compare::run(&args, globals),
+        Command::Compare(args) => sweep::run(&args, globals),
         Command::Frontier(args) => commands::frontier::run(&args, globals),
         Command::Assign(args) => commands::assign::run(&args, globals),
         Command::Aggregate(args) => commands::aggregate::run(&args, globals),

@@ -41,9 +41,6 @@ pub(crate) fn run(args: &Compare, globals: Globals) -> Result<(), Failure> {
         Form::of(path)?;
         output::check(path)?;
     }
-    if !args.grid.is_empty() {
-        return super::sweep::run(args, globals);
-    }
     let experiment = experiment(args, &DEFAULT_METHODS, globals)?;
     let comparison = carry_out(&experiment)?;
     let about = about(&experiment, args);

@@ -9,12 +9,16 @@ use super::Globals;
 use super::compare::{Form, about, experiment};
 use crate::args::Compare;
 use crate::failure::Failure;
-use crate::{progress, render};
+use crate::{output, progress, render};
 
 /// Learning to defer beside rejecting and predicting, without asking and with nothing but asking.
 const DEFAULT_METHODS: [&str; 4] = ["defer", "reject", "binary", "best-expert"];
 
 pub(crate) fn run(args: &Compare, globals: Globals) -> Result<(), Failure> {
+    for path in &args.outputs {
+        Form::of(path)?;
+        output::check(path)?;
+    }
     let axes = args.grid.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
     let experiment = experiment(args, &DEFAULT_METHODS, globals)?;
     let bar = progress::bar(1, "going through the grid");
