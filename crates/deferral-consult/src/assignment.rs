@@ -247,6 +247,15 @@ mod tests {
     }
 
     #[test]
+    fn a_model_with_so_many_places_is_one_more_expert() {
+        // ALGORITHMS 7, DeCCaF: the model is right with .9, .8, .85 and takes two cases, the human with .6, .7, .2 one.
+        let gains = Columns::from_values(2, vec![0.9, 0.6, 0.8, 0.7, 0.85, 0.2]);
+        let best = solved(&gains, &[2, 1]);
+        assert_eq!(best.of_case, experts(&[Some(0), Some(1), Some(0)]));
+        assert!((best.value - 2.45).abs() < 1e-12);
+    }
+
+    #[test]
     fn people_who_know_less_than_the_model_get_nothing() {
         let gains = Columns::from_values(1, vec![0.6 - 0.9, 0.7 - 0.8, 0.2 - 0.85]);
         for found in [solved(&gains, &[1]), assign_greedily(&gains, &[1]).unwrap()] {
