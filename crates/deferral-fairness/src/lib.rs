@@ -1,7 +1,30 @@
 //! Fairness around any learner of who decides.
 //!
-//! A wrapper takes a [`Learner`](deferral_core::Learner) and is one; a penalty is added to what a learner minimises.
-//! None of them needs the group of a case when it is decided, unless it says so.
+//! A wrapper takes a [`Learner`](deferral_core::Learner) and is one; it trains it with other case weights or labels, or
+//! changes what its policy does. What is judged is what model and experts say together
+//! ([`Policy::together`](deferral_core::Policy::together)).
+//!
+//! | what is asked for | wrapper |
+//! |---|---|
+//! | every group counts the same | [`Balanced`], [`NoisyBalanced`] for groups known by probability |
+//! | the worst group is served as well as it can be | [`Minimax`], [`ApStar`] |
+//! | groups differ by at most so much, or no group loses more than so much | [`Constrained`] |
+//! | thresholds of its own for each group, afterwards | [`GroupThresholds`] |
+//! | the system errs on at most a share of the cases, with a promised probability | [`Guarantee`] |
+//! | unequal error rates cost something in training | the penalties [`DisparateImpact`], [`DifferentialOdds`] |
+//! | fairness learned on another task | [`Transfer`] |
+//!
+//! No group is needed when a case is decided, except by [`GroupThresholds`] and by a [`Guarantee`] with a threshold a group.
+//!
+//! ```
+//! use deferral_fairness::{Balanced, Guarantee, Minimax};
+//! use deferral_models::Classifier;
+//! // Wrappers go around each other, from the inside out.
+//! let fair = Minimax::by("dialect", Classifier::default());
+//! let promised = Guarantee::at_most(0.1, fair).by("dialect");
+//! assert_eq!((promised.promise, promised.learner.rounds), (0.95, 20));
+//! assert_eq!(Balanced::by("dialect", promised).attribute, "dialect");
+//! ```
 
 mod ap_star;
 mod aside;

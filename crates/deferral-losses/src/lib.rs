@@ -1,4 +1,8 @@
-//! What training minimises: the joint framework of classifier and deferrer, and the methods it is compared with.
+//! What training minimises, and the learners that own it:
+//!
+//! - the joint framework of classifier and deferrer ([`Joint`]), for a committee of many experts;
+//! - one model beside one decision-maker, which predicts, rejects or defers ([`idk`]);
+//! - the later surrogates of learning to defer, for one and several experts ([`surrogates`]).
 //!
 //! Each method is a [`Learner`](deferral_core::Learner); its policy says how much every expert, and the classifier,
 //! should count for a case. How a committee is drawn from these weights and how it votes is core's
