@@ -37,6 +37,14 @@ pub enum DatasetError {
         /// Number of experts of the decisions table.
         experts: usize,
     },
+    /// The cases held out have other features than those learned from.
+    #[error("the cases held out have {found} features, but those learned from have {expected}")]
+    HeldOut {
+        /// Features of the cases held out.
+        found: usize,
+        /// Features of the others.
+        expected: usize,
+    },
     /// A label has no name.
     #[error("label {} occurs, but only {names} labels are named", label.0)]
     UnnamedLabel {
@@ -81,13 +89,29 @@ impl Dataset {
     }
 
     /// The same data with others that are not learned from, but may be watched by a learner that stops early. They
-    /// must be of the same experts and labels.
+    /// must be of the same experts and labels, and have the same features.
     ///
     /// # Errors
-    /// [`DatasetError::Experts`] if they are of another number of experts.
+    /// [`DatasetError::Experts`] or [`DatasetError::HeldOut`] if they have not as many experts or features.
+    ///
+    /// ```
+    /// use deferral_core::*;
+    /// let data = |d: usize| -> Result<Dataset, Box<dyn std::error::Error>> {
+    ///     let cases = Cases::new(Names::numbered("case", 2), Features::dense(Columns::zeros(d, 2))?)?;
+    ///     Ok(Dataset::new(cases, Decisions::none(2, 0), Names::numbered("", 2), Names::new())?)
+    /// };
+    /// assert_eq!(data(3)?.with_held_out(data(3)?)?.held_out().map(Dataset::n), Some(2));
+    /// let message = data(3)?.with_held_out(data(4)?).unwrap_err().to_string();
+    /// assert_eq!(message, "the cases held out have 4 features, but those learned from have 3");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_held_out(mut self, held_out: Self) -> Result<Self, DatasetError> {
         if held_out.m() != self.m() {
             return Err(DatasetError::Experts { names: self.m(), experts: held_out.m() });
+        }
+        let (found, expected) = (held_out.cases.dim(), self.cases.dim());
+        if found != expected {
+            return Err(DatasetError::HeldOut { found, expected });
         }
         self.held_out = Some(Arc::new(held_out));
         Ok(self)
@@ -158,12 +182,13 @@ impl Dataset {
         Ok(Self::new(cases, self.decisions, self.labels, self.experts)?)
     }
 
-    /// The same decisions on cases with other features.
+    /// The same decisions on cases with other features. Nothing is held out any more, for that has the old ones.
     ///
     /// # Errors
     /// If the features are not for as many cases.
     pub fn with_features(mut self, features: crate::Features) -> Result<Self, crate::CasesError> {
         self.cases = self.cases.with_features(features)?;
+        self.held_out = None;
         Ok(self)
     }
 }
