@@ -227,8 +227,8 @@ fn held_out_cases_stop_the_training() {
     assert!(history.0.iter().any(|event| matches!(event, Event::Validation { .. })));
     // Held-out cases of another kind are refused.
     let narrow = held_out.clone().with_features(Features::dense(Columns::zeros(1, 100)).unwrap()).unwrap();
-    let message = fit(&learner, &data.clone().with_held_out(narrow).unwrap()).unwrap_err().to_string();
-    assert_eq!(message, "the policy was fitted on 2 features, but these cases have 1");
+    let message = data.clone().with_held_out(narrow).unwrap_err().to_string();
+    assert_eq!(message, "the cases held out have 1 features, but those learned from have 2");
     let unlabelled = held_out.with_labels(vec![None; 100]).unwrap();
     let message = fit(&learner, &data.clone().with_held_out(unlabelled).unwrap()).unwrap_err().to_string();
     assert!(message.starts_with("case case0 has no label"), "{message}");
