@@ -120,7 +120,11 @@ pub fn fingerprint<T: Serialize>(kind: &str, value: &T) -> Result<String, Artifa
     Ok(format!("{name:016x}"))
 }
 
-fn encode<T: Serialize>(kind: &str, value: &T) -> Result<Vec<u8>, String> {
+/// The bytes of an artifact of the given kind, for a store of another sort than a file.
+///
+/// # Errors
+/// What the codec says of a value that cannot be encoded.
+pub fn encode<T: Serialize>(kind: &str, value: &T) -> Result<Vec<u8>, String> {
     let payload = bincode::serde::encode_to_vec(value, bincode::config::standard()).map_err(|e| e.to_string())?;
     let mut bytes = Vec::with_capacity(HEADER + kind.len() + payload.len());
     bytes.extend_from_slice(MAGIC);
@@ -139,7 +143,11 @@ fn digest(before: &[u8], after: &[u8]) -> blake3::Hash {
     blake3::Hasher::new().update(before).update(after).finalize()
 }
 
-fn decode<T: DeserializeOwned>(path: &Path, kind: &str, bytes: &[u8]) -> Result<T, ArtifactError> {
+/// What [`encode`] made; `path` is what messages call the place that the bytes came from.
+///
+/// # Errors
+/// As [`load`].
+pub fn decode<T: DeserializeOwned>(path: &Path, kind: &str, bytes: &[u8]) -> Result<T, ArtifactError> {
     let path_buf = || path.to_owned();
     if bytes.len() < MAGIC.len() || &bytes[..MAGIC.len()] != MAGIC {
         return Err(ArtifactError::Foreign { path: path_buf() });

@@ -40,7 +40,7 @@ mod split;
 mod view;
 
 pub use aggregate::{AggregateError, Aggregator, Ballots, Consensus, Criterion, Trace, Workers};
-pub use allocate::Allocator;
+pub use allocate::{Allocator, Newcomer};
 pub use cases::{Cases, CasesError, GroupAttribute};
 pub use columns::{Columns, Probabilities, Weights, argmax, most_probable, tied};
 pub use committee::{Committee, Seat, Selection, TieBreak, VoteRule};
