@@ -132,8 +132,8 @@ pub enum Reply {
     Annotator {
         /// Who.
         worker: String,
-        /// `joined`, `returned`, `left`, `capacity`.
-        status: String,
+        /// What became of them.
+        status: Standing,
     },
     /// A task waits until somebody is available.
     Waiting {
@@ -171,4 +171,34 @@ pub enum VoteStatus {
     Late,
     /// This worker had voted on this task: the first vote stands.
     Duplicate,
+}
+
+/// What became of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// They are new.
+    Joined,
+    /// They were here before, and so is what was learned of them.
+    Returned,
+    /// They had joined already: nothing changed.
+    Present,
+    /// They are not asked any more.
+    Left,
+    /// They can do more or less.
+    Capacity,
+}
+
+impl Event {
+    /// When it happened, if it says so.
+    pub fn at(&self) -> Option<f64> {
+        match self {
+            Self::Task { at, .. }
+            | Self::Vote { at, .. }
+            | Self::Join { at, .. }
+            | Self::Leave { at, .. }
+            | Self::Capacity { at, .. } => *at,
+            Self::Time { at } => Some(*at),
+        }
+    }
 }

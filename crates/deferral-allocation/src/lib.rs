@@ -3,10 +3,21 @@
 //! Nobody knows the truth; the same people whose work is allocated are the only source of feedback (Keswani, Celis,
 //! Kenthapadi and Lease 2022).
 
+mod archive;
+mod closed_loop;
 mod event;
+mod method;
 mod prior;
 mod setting;
+mod spec;
+mod team;
+mod uniform;
 
-pub use event::{Event, Reply, Seat, VoteStatus};
+pub use archive::{Archive, ArchiveError, Closed, Recent};
+pub use closed_loop::{ClosedLoop, Handled};
+pub use event::{Event, Reply, Seat, Standing, VoteStatus};
+pub use method::{AnyAllocator, Method};
 pub use prior::Prior;
 pub use setting::Setting;
+pub use spec::{Founder, LoopSpec};
+pub use uniform::{Uniform, UniformState};

@@ -2,6 +2,7 @@
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 /// The generator behind every draw.
 pub type Random = ChaCha8Rng;
@@ -18,7 +19,7 @@ pub type Random = ChaCha8Rng;
 /// assert_eq!(fold.at(5).next_u64(), Stream::new(7).child("fold").child("3").at(5).next_u64());
 /// assert_ne!(fold.at(5).next_u64(), fold.at(6).next_u64());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     key: [u8; 32],
 }

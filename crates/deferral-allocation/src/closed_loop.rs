@@ -1,0 +1,586 @@
+//! The closed loop: a task arrives, people are asked, votes come or do not, a label is given and everybody is judged by
+//! it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deferral_core::{
+    Allocator, CaseId, CaseView, ExpertId, GroupId, Label, Names, Newcomer, ParameterError, Question, Stream, Vote,
+};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::archive::{Archive, ArchiveError, Closed};
+use crate::event::{Event, Reply, Seat, Standing, VoteStatus};
+use crate::method::AnyAllocator;
+use crate::prior::{self, Prior};
+use crate::setting::Setting;
+use crate::spec::LoopSpec;
+use crate::team::{Annotator, Team};
+
+/// What the loop answered to an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handled {
+    /// The answers, in order.
+    pub replies: Vec<Reply>,
+    /// Whether anything is different now. An event that changed nothing need not be kept to come to the same state.
+    pub changed: bool,
+}
+
+/// A closed loop at work. Its state depends on its parameters and on the events that changed it, in their order, and on
+/// nothing else.
+///
+/// A task is offered to the committee that the allocator chooses. Votes may come late, in part or never: when the lease
+/// ends, the seats of those who are silent are offered to others whom nobody asked yet, and after the last offer, or when
+/// nobody is left, the votes that came decide. An answer by somebody whose lease ended still counts as long as the task
+/// is open. Only then the allocator learns, once. A vote on a decided task is kept and changes nothing.
+///
+/// O(m) and what the allocator needs for a task, O(log tasks that are open) for a vote. Memory: what the allocator needs,
+/// and the open tasks.
+///
+/// ```
+/// use deferral_allocation::{ClosedLoop, Event, Founder, LoopSpec, Method, Recent, Reply};
+/// let team = ["ann", "bob", "eve"].map(|worker| Founder { worker: worker.to_owned(), ..Founder::default() });
+/// let spec = LoopSpec { team: team.into(), ..LoopSpec::new(Method::named("uniform")?, ["fine", "abusive"], 1) };
+/// let (mut team, mut decided) = (ClosedLoop::start(&spec)?, Recent::new(100));
+/// let mut tell = |line: &str| {
+///     let event: Event = serde_json::from_str(line)?;
+///     Ok::<_, Box<dyn std::error::Error>>(team.handle(&event, &mut decided)?.replies)
+/// };
+/// let asked = tell(r#"{"event": "task", "task": "post 1"}"#)?;
+/// assert!(matches!(&asked[0], Reply::Committee { workers, .. } if workers.len() == 3));
+/// tell(r#"{"event": "vote", "task": "post 1", "worker": "ann", "label": "fine"}"#)?;
+/// tell(r#"{"event": "vote", "task": "post 1", "worker": "eve", "label": "abusive"}"#)?;
+/// let last = tell(r#"{"event": "vote", "task": "post 1", "worker": "bob", "label": "fine"}"#)?;
+/// assert!(matches!(&last[1], Reply::Label { label: Some(label), votes: 3, .. } if label == "fine"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClosedLoop {
+    classes: Names,
+    groups: Names,
+    features: usize,
+    lease: Option<f64>,
+    offers: u32,
+    window: f64,
+    draws: Stream,
+    allocator: AnyAllocator,
+    team: Team,
+    now: f64,
+    /// Tasks that ever arrived: the next one's number.
+    arrived: u64,
+    decided: u64,
+    /// Open tasks by number, which is the order of arrival.
+    open: BTreeMap<u64, OpenTask>,
+    numbers: BTreeMap<Box<str>, u64>,
+    /// When leases end, with the number of the task; times of 0 or more are ordered as their bits are.
+    leases: BTreeSet<(u64, u64)>,
+    /// Tasks with seats that nobody could take.
+    waiting: BTreeSet<u64>,
+    alarmed: bool,
+}
+
+/// A task that is not decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct OpenTask {
+    name: Box<str>,
+    features: Vec<f64>,
+    group: Option<GroupId>,
+    /// All seats that were ever drawn and not given up.
+    seats: Vec<Question>,
+    /// Everybody who was ever asked, each once.
+    asked: Vec<ExpertId>,
+    /// Who has not answered and still may.
+    pending: Vec<ExpertId>,
+    votes: Vec<Vote>,
+    /// Seats that were given up and that nobody has taken.
+    vacant: usize,
+    offers: u32,
+    until: Option<f64>,
+}
+
+impl ClosedLoop {
+    /// The loop before its first event.
+    ///
+    /// # Errors
+    /// If a parameter is out of range.
+    pub fn start(spec: &LoopSpec) -> Result<Self, ParameterError> {
+        spec.check()?;
+        let groups: Names = spec.groups.iter().collect();
+        let mut prior = Prior::new(groups.len());
+        let mut team = Team::default();
+        let mut prices = Vec::new();
+        for founder in &spec.team {
+            let row = similarity_row(&groups, &founder.similarity).map_err(|reason| {
+                ParameterError::new(&founder.worker, reason, "a member with similarities to the groups")
+            })?;
+            let price = price(founder.cost)
+                .map_err(|reason| ParameterError::new(&founder.worker, reason, "a member with a price of 0 or more"))?;
+            ParameterError::check(
+                team.id(&founder.worker).is_none(),
+                "the team",
+                &founder.worker,
+                "names that differ",
+            )?;
+            team.add(&founder.worker, Annotator::new(price, founder.capacity, founder.budget));
+            prior.push(&row);
+            prices.push(price);
+        }
+        let setting = Setting { prices, ..Setting::new(spec.features, spec.classes.len(), prior) };
+        let stream = Stream::new(spec.seed);
+        Ok(Self {
+            classes: spec.classes.iter().collect(),
+            groups,
+            features: spec.features,
+            lease: spec.lease,
+            offers: spec.offers,
+            window: spec.window,
+            allocator: spec.method.start(&setting, &stream.child("start"))?,
+            draws: stream.child("allocate"),
+            team,
+            now: 0.0,
+            arrived: 0,
+            decided: 0,
+            open: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            leases: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            alarmed: false,
+        })
+    }
+
+    /// What the allocator knows.
+    pub fn allocator(&self) -> &AnyAllocator {
+        &self.allocator
+    }
+
+    /// Tasks that are not decided.
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Tasks that are decided.
+    pub fn decided(&self) -> u64 {
+        self.decided
+    }
+
+    /// People who are there.
+    pub fn present(&self) -> usize {
+        self.team.present()
+    }
+
+    /// The time of the last event.
+    pub fn now(&self) -> f64 {
+        self.now
+    }
+
+    /// Takes one event in and answers it. An event that can't be is [`Reply::Refused`] and changes nothing but the time.
+    ///
+    /// # Errors
+    /// If the decided tasks cannot be read or written; the loop is then not to be used any more.
+    pub fn handle(&mut self, event: &Event, archive: &mut dyn Archive) -> Result<Handled, ArchiveError> {
+        let mut desk = Desk { archive, replies: Vec::new() };
+        let mut changed = self.pass(event.at(), &mut desk)?;
+        match self.act(event, &mut desk) {
+            Ok(acted) => changed |= acted,
+            Err(Stop::Refused(reason)) => desk.replies.push(Reply::Refused { reason }),
+            Err(Stop::Archive(error)) => return Err(error),
+        }
+        Ok(Handled { replies: desk.replies, changed })
+    }
+
+    fn act(&mut self, event: &Event, desk: &mut Desk<'_>) -> Result<bool, Stop> {
+        match event {
+            Event::Task { task, features, group, .. } => self.task(task, features, group.as_deref(), desk),
+            Event::Vote { task, worker, label, .. } => self.vote(task, worker, label, desk),
+            Event::Join { worker, similarity, cost, capacity, budget, .. } => {
+                self.join(worker, similarity, *cost, (*capacity, *budget), desk)
+            }
+            Event::Leave { worker, .. } => self.leave(worker, desk),
+            Event::Capacity { worker, capacity, budget, .. } => self.capacity(worker, (*capacity, *budget), desk),
+            Event::Time { .. } => Ok(false),
+        }
+    }
+
+    /// Lets time pass until `at`: leases end, and a new time window brings new capacity.
+    fn pass(&mut self, at: Option<f64>, desk: &mut Desk<'_>) -> Result<bool, ArchiveError> {
+        let Some(at) = at.filter(|at| at.is_finite() && *at > self.now) else { return Ok(false) };
+        let before = self.window_number();
+        self.now = at;
+        while let Some(&(end, number)) = self.leases.first().filter(|(end, _)| f64::from_bits(*end) <= at) {
+            self.leases.remove(&(end, number));
+            let silent = self.open.get(&number).map_or_else(Vec::new, |task| task.pending.clone());
+            self.give_up(number, &silent);
+            self.offer_again(number, desk)?;
+        }
+        if self.window_number() != before {
+            self.offer_waiting(desk)?;
+        }
+        Ok(true)
+    }
+
+    fn window_number(&self) -> u64 {
+        (self.now / self.window) as u64
+    }
+
+    fn task(&mut self, name: &str, features: &[f64], group: Option<&str>, desk: &mut Desk<'_>) -> Result<bool, Stop> {
+        if let Some(number) = self.numbers.get(name) {
+            desk.replies.push(self.committee(&self.open[number]));
+            return Ok(false);
+        }
+        if let Some(closed) = desk.archive.find(name)? {
+            desk.replies.push(self.label(name, &closed));
+            return Ok(false);
+        }
+        if features.len() != self.features {
+            let (found, expected) = (features.len(), self.features);
+            return Err(Stop::refuse(format!("task `{name}` has {found} features; this loop takes {expected}")));
+        }
+        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
+            return Err(Stop::refuse(format!("task `{name}`: feature {} is not a finite number", at + 1)));
+        }
+        let group = group.map(|group| self.group(name, group)).transpose()?;
+        let number = self.arrived;
+        self.arrived += 1;
+        let task = OpenTask {
+            name: name.into(),
+            features: features.to_vec(),
+            group,
+            seats: Vec::new(),
+            asked: Vec::new(),
+            pending: Vec::new(),
+            votes: Vec::new(),
+            vacant: 0,
+            offers: 0,
+            until: None,
+        };
+        self.numbers.insert(name.into(), number);
+        self.open.insert(number, task);
+        self.offer(number, desk);
+        Ok(true)
+    }
+
+    fn group(&self, task: &str, group: &str) -> Result<GroupId, Stop> {
+        let position = self.groups.position(group);
+        position.map(GroupId::at).ok_or_else(|| {
+            let known = listed(&self.groups);
+            Stop::refuse(format!("task `{task}`: there is no group `{group}`; known: {known}"))
+        })
+    }
+
+    fn vote(&mut self, task: &str, worker: &str, label: &str, desk: &mut Desk<'_>) -> Result<bool, Stop> {
+        let expert = self.annotator(worker)?;
+        let Some(label) = self.classes.position(label).map(Label::at) else {
+            let known = listed(&self.classes);
+            return Err(Stop::refuse(format!("`{worker}` voted `{label}` on `{task}`; the labels are {known}")));
+        };
+        let vote = Vote { expert, label };
+        let Some(&number) = self.numbers.get(task) else { return self.vote_too_late(task, worker, vote, desk) };
+        let Some(open) = self.open.get_mut(&number) else { return Ok(false) };
+        if !open.asked.contains(&expert) {
+            return Err(Stop::refuse(format!("`{worker}` was not asked about `{task}`")));
+        }
+        let duplicate = open.votes.iter().any(|vote| vote.expert == expert);
+        let status = if duplicate { VoteStatus::Duplicate } else { VoteStatus::Counted };
+        desk.replies.push(Reply::Vote { task: task.to_owned(), worker: worker.to_owned(), status });
+        if duplicate {
+            return Ok(false);
+        }
+        open.votes.push(vote);
+        open.pending.retain(|pending| *pending != expert);
+        if open.pending.is_empty() {
+            self.decide(number, desk)?;
+        }
+        Ok(true)
+    }
+
+    /// A vote on a task that is not open.
+    fn vote_too_late(&self, task: &str, worker: &str, vote: Vote, desk: &mut Desk<'_>) -> Result<bool, Stop> {
+        let Some(mut closed) = desk.archive.find(task)? else {
+            return Err(Stop::refuse(format!("there is no task `{task}`: send it before its votes")));
+        };
+        if !closed.asked.contains(&vote.expert) {
+            return Err(Stop::refuse(format!("`{worker}` was not asked about `{task}`")));
+        }
+        let duplicate = closed.has_vote_of(vote.expert);
+        let status = if duplicate { VoteStatus::Duplicate } else { VoteStatus::Late };
+        desk.replies.push(Reply::Vote { task: task.to_owned(), worker: worker.to_owned(), status });
+        desk.replies.push(self.label(task, &closed));
+        if !duplicate {
+            closed.late.push(vote);
+            desk.archive.keep(task, &closed)?;
+        }
+        Ok(!duplicate)
+    }
+
+    fn join(
+        &mut self,
+        worker: &str,
+        similarity: &IndexMap<String, f64>,
+        cost: Option<f64>,
+        (capacity, budget): (Option<u32>, Option<f64>),
+        desk: &mut Desk<'_>,
+    ) -> Result<bool, Stop> {
+        let row = similarity_row(&self.groups, similarity)
+            .map_err(|reason| Stop::refuse(format!("`{worker}` cannot join: {reason}")))?;
+        let price = price(cost).map_err(|reason| Stop::refuse(format!("`{worker}` cannot join: {reason}")))?;
+        check_budget(worker, budget)?;
+        let standing = match self.team.id(worker) {
+            Some(known) if self.team.get(known).present => Standing::Present,
+            Some(known) => {
+                let annotator = self.team.get_mut(known);
+                annotator.present = true;
+                annotator.price = cost.unwrap_or(annotator.price);
+                annotator.capacity = capacity.or(annotator.capacity);
+                annotator.budget = budget.or(annotator.budget);
+                Standing::Returned
+            }
+            None => {
+                self.allocator.join(Newcomer { similarity: &row, price });
+                self.team.add(worker, Annotator::new(price, capacity, budget));
+                Standing::Joined
+            }
+        };
+        desk.replies.push(Reply::Annotator { worker: worker.to_owned(), status: standing });
+        if standing == Standing::Present {
+            return Ok(false);
+        }
+        self.offer_waiting(desk)?;
+        Ok(true)
+    }
+
+    fn leave(&mut self, worker: &str, desk: &mut Desk<'_>) -> Result<bool, Stop> {
+        let expert = self.annotator(worker)?;
+        let annotator = self.team.get_mut(expert);
+        let was_present = std::mem::replace(&mut annotator.present, false);
+        desk.replies.push(Reply::Annotator { worker: worker.to_owned(), status: Standing::Left });
+        if was_present {
+            let asked_of = |(_, task): &(&u64, &OpenTask)| task.pending.contains(&expert);
+            let tasks: Vec<u64> = self.open.iter().filter(asked_of).map(|(number, _)| *number).collect();
+            for number in tasks {
+                self.give_up(number, &[expert]);
+                self.offer_again(number, desk)?;
+            }
+        }
+        Ok(was_present)
+    }
+
+    fn capacity(
+        &mut self,
+        worker: &str,
+        (capacity, budget): (Option<u32>, Option<f64>),
+        desk: &mut Desk<'_>,
+    ) -> Result<bool, Stop> {
+        let expert = self.annotator(worker)?;
+        check_budget(worker, budget)?;
+        let annotator = self.team.get_mut(expert);
+        let before = *annotator;
+        annotator.capacity = capacity;
+        annotator.budget = budget.or(annotator.budget);
+        let changed = before != *annotator;
+        desk.replies.push(Reply::Annotator { worker: worker.to_owned(), status: Standing::Capacity });
+        if changed {
+            self.offer_waiting(desk)?;
+        }
+        Ok(changed)
+    }
+
+    fn annotator(&self, worker: &str) -> Result<ExpertId, Stop> {
+        let unknown = || Stop::refuse(format!("nobody called `{worker}` ever joined: send annotator.join first"));
+        self.team.id(worker).ok_or_else(unknown)
+    }
+
+    /// Takes the seats of `silent` people from a task; each was asked and may still answer, but is not waited for.
+    fn give_up(&mut self, number: u64, silent: &[ExpertId]) {
+        let Some(task) = self.open.get_mut(&number) else { return };
+        let before = task.seats.len();
+        task.pending.retain(|pending| !silent.contains(pending));
+        task.seats.retain(|seat| !silent.contains(&seat.expert));
+        task.vacant += before - task.seats.len();
+        for &expert in silent {
+            self.team.refund(expert);
+        }
+    }
+
+    /// Offers the vacant seats to others; decides if there were offers enough, or nobody else is there and somebody has
+    /// answered.
+    fn offer_again(&mut self, number: u64, desk: &mut Desk<'_>) -> Result<(), ArchiveError> {
+        let Some(task) = self.open.get(&number) else { return Ok(()) };
+        let is_last = task.offers >= self.offers;
+        if !is_last {
+            self.offer(number, desk);
+        }
+        let is_over = |task: &OpenTask| task.pending.is_empty() && (is_last || !task.votes.is_empty());
+        if self.open.get(&number).is_some_and(is_over) { self.decide(number, desk) } else { Ok(()) }
+    }
+
+    /// Asks about a task whom the allocator chooses among those available who were not asked yet: a whole committee at
+    /// first, then as many as there are vacant seats.
+    fn offer(&mut self, number: u64, desk: &mut Desk<'_>) {
+        let window = self.window_number();
+        let Some(task) = self.open.get_mut(&number) else { return };
+        let available = self.team.available(window, &task.asked);
+        let mut questions = Vec::new();
+        if !available.is_empty() {
+            let view = CaseView { case: CaseId(number as u32), features: &task.features, group: task.group };
+            // One stream an offer: the draws of one task do not depend on how often another was offered.
+            let mut random = self.draws.at((number as usize) << 8 | (task.offers.min(255) as usize));
+            questions = self.allocator.allocate(view, &available, &mut random);
+        }
+        if task.offers > 0 {
+            questions.truncate(task.vacant);
+        }
+        if questions.is_empty() {
+            if self.waiting.insert(number) {
+                desk.replies.push(Reply::Waiting { task: task.name.to_string() });
+            }
+            return;
+        }
+        self.waiting.remove(&number);
+        task.offers += 1;
+        task.vacant = task.vacant.saturating_sub(questions.len());
+        for question in questions {
+            if !task.asked.contains(&question.expert) {
+                task.asked.push(question.expert);
+                task.pending.push(question.expert);
+                self.team.book(question.expert, window);
+            }
+            task.seats.push(question);
+        }
+        self.lease(number);
+        desk.replies.push(self.committee(&self.open[&number]));
+    }
+
+    /// Starts the lease of a task anew.
+    fn lease(&mut self, number: u64) {
+        let (Some(task), Some(lease)) = (self.open.get_mut(&number), self.lease) else { return };
+        if let Some(until) = task.until {
+            self.leases.remove(&(until.to_bits(), number));
+        }
+        let until = self.now + lease;
+        task.until = Some(until);
+        self.leases.insert((until.to_bits(), number));
+    }
+
+    /// Offers the tasks that nobody could take, the oldest first, as long as somebody is available.
+    fn offer_waiting(&mut self, desk: &mut Desk<'_>) -> Result<(), ArchiveError> {
+        for number in self.waiting.iter().copied().collect::<Vec<_>>() {
+            if self.team.available(self.window_number(), &[]).is_empty() {
+                break;
+            }
+            let can_be_offered = self
+                .open
+                .get(&number)
+                .is_some_and(|task| !self.team.available(self.window_number(), &task.asked).is_empty());
+            if can_be_offered {
+                self.offer_again(number, desk)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the label that the votes give, and learns from them.
+    fn decide(&mut self, number: u64, desk: &mut Desk<'_>) -> Result<(), ArchiveError> {
+        let Some(task) = self.open.remove(&number) else { return Ok(()) };
+        self.numbers.remove(&task.name);
+        self.waiting.remove(&number);
+        if let Some(until) = task.until {
+            self.leases.remove(&(until.to_bits(), number));
+        }
+        let seats = |vote: &Vote| task.seats.iter().filter(|seat| seat.expert == vote.expert).count().max(1);
+        let ballots: Vec<Vote> = task.votes.iter().flat_map(|vote| std::iter::repeat_n(*vote, seats(vote))).collect();
+        let view = CaseView { case: CaseId(number as u32), features: &task.features, group: task.group };
+        let label = if ballots.is_empty() { None } else { self.allocator.learn(view, &ballots) };
+        self.decided += 1;
+        let closed = Closed { label, asked: task.asked, votes: task.votes, late: Vec::new() };
+        desk.archive.keep(&task.name, &closed)?;
+        desk.replies.push(self.label(&task.name, &closed));
+        self.look_for_an_alarm(desk);
+        Ok(())
+    }
+
+    /// Says once when votes begin to contradict the prior.
+    fn look_for_an_alarm(&mut self, desk: &mut Desk<'_>) {
+        let alarm = self.allocator.alarm();
+        if let Some(message) = alarm.as_ref().filter(|_| !self.alarmed) {
+            desk.replies.push(Reply::Alarm { message: message.clone() });
+        }
+        self.alarmed = alarm.is_some();
+    }
+
+    fn committee(&self, task: &OpenTask) -> Reply {
+        let workers: Vec<String> = task.pending.iter().map(|expert| self.team.name(*expert).to_owned()).collect();
+        let seat = |question: &Question| {
+            let worker = task.pending.iter().position(|pending| *pending == question.expert)?;
+            Some(Seat { worker, propensity: question.propensity })
+        };
+        Reply::Committee {
+            task: task.name.to_string(),
+            workers,
+            seats: task.seats.iter().filter_map(seat).collect(),
+            offer: task.offers,
+            until: task.until,
+        }
+    }
+
+    fn label(&self, task: &str, closed: &Closed) -> Reply {
+        Reply::Label {
+            task: task.to_owned(),
+            label: closed.label.map(|label| self.classes.show(label.index()).to_owned()),
+            votes: closed.votes.len(),
+            cost: closed.votes.iter().map(|vote| self.team.get(vote.expert).price).sum(),
+        }
+    }
+}
+
+/// Where answers and decided tasks go while an event is handled.
+struct Desk<'a> {
+    archive: &'a mut dyn Archive,
+    replies: Vec<Reply>,
+}
+
+/// Why an event was not carried out.
+enum Stop {
+    Refused(String),
+    Archive(ArchiveError),
+}
+
+impl Stop {
+    fn refuse(reason: String) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<ArchiveError> for Stop {
+    fn from(error: ArchiveError) -> Self {
+        Self::Archive(error)
+    }
+}
+
+fn listed(names: &Names) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.iter().collect::<Vec<_>>().join(", ") }
+}
+
+/// The similarities in the order of the groups; nothing if nothing is said.
+fn similarity_row(groups: &Names, similarity: &IndexMap<String, f64>) -> Result<Vec<f64>, String> {
+    if similarity.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Some(unknown) = similarity.keys().find(|group| groups.position(group).is_none()) {
+        return Err(format!("there is no group `{unknown}`; known: {}", listed(groups)));
+    }
+    let row: Vec<f64> = groups.iter().map(|group| similarity.get(group).copied().unwrap_or(0.5)).collect();
+    prior::check(&row).map_err(|error| error.to_string())?;
+    Ok(row)
+}
+
+fn price(cost: Option<f64>) -> Result<f64, String> {
+    let price = cost.unwrap_or(1.0);
+    if price.is_finite() && price >= 0.0 { Ok(price) } else { Err(format!("a cost of {price}; give 0 or more")) }
+}
+
+fn check_budget(worker: &str, budget: Option<f64>) -> Result<(), Stop> {
+    match budget.filter(|budget| !(budget.is_finite() && *budget >= 0.0)) {
+        Some(wrong) => Err(Stop::refuse(format!("`{worker}` has a budget of {wrong}; give 0 or more"))),
+        None => Ok(()),
+    }
+}
