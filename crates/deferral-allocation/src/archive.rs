@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 /// A decided task.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Closed {
     /// What was decided; none if nobody answered.
     pub label: Option<Label>,
@@ -15,6 +15,8 @@ pub struct Closed {
     pub asked: Vec<ExpertId>,
     /// The votes that decided, one a person.
     pub votes: Vec<Vote>,
+    /// What those cost.
+    pub cost: f64,
     /// Votes that came afterwards.
     pub late: Vec<Vote>,
 }

@@ -491,7 +491,8 @@ impl ClosedLoop {
         let view = CaseView { case: CaseId(number as u32), features: &task.features, group: task.group };
         let label = if ballots.is_empty() { None } else { self.allocator.learn(view, &ballots) };
         self.decided += 1;
-        let closed = Closed { label, asked: task.asked, votes: task.votes, late: Vec::new() };
+        let cost = task.votes.iter().fold(0.0, |sum, vote| sum + self.team.get(vote.expert).price);
+        let closed = Closed { label, asked: task.asked, votes: task.votes, cost, late: Vec::new() };
         desk.archive.keep(&task.name, &closed)?;
         desk.replies.push(self.label(&task.name, &closed));
         self.look_for_an_alarm(desk);
@@ -527,7 +528,7 @@ impl ClosedLoop {
             task: task.to_owned(),
             label: closed.label.map(|label| self.classes.show(label.index()).to_owned()),
             votes: closed.votes.len(),
-            cost: closed.votes.iter().map(|vote| self.team.get(vote.expert).price).sum(),
+            cost: closed.cost,
         }
     }
 }
