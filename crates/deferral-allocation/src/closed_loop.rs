@@ -1,14 +1,15 @@
 //! The closed loop: a task arrives, people are asked, votes come or do not, a label is given and everybody is judged by
 //! it.
 
+mod offers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use deferral_core::{
-    Allocator, CaseId, CaseView, ExpertId, GroupId, Label, Names, Newcomer, ParameterError, Question, Stream, Vote,
-};
+use deferral_core::{Allocator, ExpertId, GroupId, Label, Names, Newcomer, ParameterError, Question, Stream, Vote};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use self::offers::OpenTask;
 use crate::archive::{Archive, ArchiveError, Closed};
 use crate::event::{Event, Reply, Seat, Standing, VoteStatus};
 use crate::method::AnyAllocator;
@@ -77,25 +78,6 @@ pub struct ClosedLoop {
     /// Tasks with seats that nobody could take.
     waiting: BTreeSet<u64>,
     alarmed: bool,
-}
-
-/// A task that is not decided.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct OpenTask {
-    name: Box<str>,
-    features: Vec<f64>,
-    group: Option<GroupId>,
-    /// All seats that were ever drawn and not given up.
-    seats: Vec<Question>,
-    /// Everybody who was ever asked, each once.
-    asked: Vec<ExpertId>,
-    /// Who has not answered and still may.
-    pending: Vec<ExpertId>,
-    votes: Vec<Vote>,
-    /// Seats that were given up and that nobody has taken.
-    vacant: usize,
-    offers: u32,
-    until: Option<f64>,
 }
 
 impl ClosedLoop {
@@ -241,20 +223,8 @@ impl ClosedLoop {
         let group = group.map(|group| self.group(name, group)).transpose()?;
         let number = self.arrived;
         self.arrived += 1;
-        let task = OpenTask {
-            name: name.into(),
-            features: features.to_vec(),
-            group,
-            seats: Vec::new(),
-            asked: Vec::new(),
-            pending: Vec::new(),
-            votes: Vec::new(),
-            vacant: 0,
-            offers: 0,
-            until: None,
-        };
         self.numbers.insert(name.into(), number);
-        self.open.insert(number, task);
+        self.open.insert(number, OpenTask::new(name, features, group));
         self.offer(number, desk);
         Ok(true)
     }
@@ -387,125 +357,6 @@ impl ClosedLoop {
     fn annotator(&self, worker: &str) -> Result<ExpertId, Stop> {
         let unknown = || Stop::refuse(format!("nobody called `{worker}` ever joined: send annotator.join first"));
         self.team.id(worker).ok_or_else(unknown)
-    }
-
-    /// Takes the seats of `silent` people from a task; each was asked and may still answer, but is not waited for.
-    fn give_up(&mut self, number: u64, silent: &[ExpertId]) {
-        let Some(task) = self.open.get_mut(&number) else { return };
-        let before = task.seats.len();
-        task.pending.retain(|pending| !silent.contains(pending));
-        task.seats.retain(|seat| !silent.contains(&seat.expert));
-        task.vacant += before - task.seats.len();
-        for &expert in silent {
-            self.team.refund(expert);
-        }
-    }
-
-    /// Offers the vacant seats to others; decides if there were offers enough, or nobody else is there and somebody has
-    /// answered.
-    fn offer_again(&mut self, number: u64, desk: &mut Desk<'_>) -> Result<(), ArchiveError> {
-        let Some(task) = self.open.get(&number) else { return Ok(()) };
-        let is_last = task.offers >= self.offers;
-        if !is_last {
-            self.offer(number, desk);
-        }
-        let is_over = |task: &OpenTask| task.pending.is_empty() && (is_last || !task.votes.is_empty());
-        if self.open.get(&number).is_some_and(is_over) { self.decide(number, desk) } else { Ok(()) }
-    }
-
-    /// Asks about a task whom the allocator chooses among those available who were not asked yet: a whole committee at
-    /// first, then as many as there are vacant seats.
-    fn offer(&mut self, number: u64, desk: &mut Desk<'_>) {
-        let window = self.window_number();
-        let Some(task) = self.open.get_mut(&number) else { return };
-        let available = self.team.available(window, &task.asked);
-        let mut questions = Vec::new();
-        if !available.is_empty() {
-            let view = CaseView { case: CaseId(number as u32), features: &task.features, group: task.group };
-            // One stream an offer: the draws of one task do not depend on how often another was offered.
-            let mut random = self.draws.at((number as usize) << 8 | (task.offers.min(255) as usize));
-            questions = self.allocator.allocate(view, &available, &mut random);
-        }
-        if task.offers > 0 {
-            questions.truncate(task.vacant);
-        }
-        if questions.is_empty() {
-            if self.waiting.insert(number) {
-                desk.replies.push(Reply::Waiting { task: task.name.to_string() });
-            }
-            return;
-        }
-        self.waiting.remove(&number);
-        task.offers += 1;
-        task.vacant = task.vacant.saturating_sub(questions.len());
-        for question in questions {
-            if !task.asked.contains(&question.expert) {
-                task.asked.push(question.expert);
-                task.pending.push(question.expert);
-                self.team.book(question.expert, window);
-            }
-            task.seats.push(question);
-        }
-        self.lease(number);
-        desk.replies.push(self.committee(&self.open[&number]));
-    }
-
-    /// Starts the lease of a task anew.
-    fn lease(&mut self, number: u64) {
-        let (Some(task), Some(lease)) = (self.open.get_mut(&number), self.lease) else { return };
-        if let Some(until) = task.until {
-            self.leases.remove(&(until.to_bits(), number));
-        }
-        let until = self.now + lease;
-        task.until = Some(until);
-        self.leases.insert((until.to_bits(), number));
-    }
-
-    /// Offers the tasks that nobody could take, the oldest first, as long as somebody is available.
-    fn offer_waiting(&mut self, desk: &mut Desk<'_>) -> Result<(), ArchiveError> {
-        for number in self.waiting.iter().copied().collect::<Vec<_>>() {
-            if self.team.available(self.window_number(), &[]).is_empty() {
-                break;
-            }
-            let can_be_offered = self
-                .open
-                .get(&number)
-                .is_some_and(|task| !self.team.available(self.window_number(), &task.asked).is_empty());
-            if can_be_offered {
-                self.offer_again(number, desk)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives the label that the votes give, and learns from them.
-    fn decide(&mut self, number: u64, desk: &mut Desk<'_>) -> Result<(), ArchiveError> {
-        let Some(task) = self.open.remove(&number) else { return Ok(()) };
-        self.numbers.remove(&task.name);
-        self.waiting.remove(&number);
-        if let Some(until) = task.until {
-            self.leases.remove(&(until.to_bits(), number));
-        }
-        let seats = |vote: &Vote| task.seats.iter().filter(|seat| seat.expert == vote.expert).count().max(1);
-        let ballots: Vec<Vote> = task.votes.iter().flat_map(|vote| std::iter::repeat_n(*vote, seats(vote))).collect();
-        let view = CaseView { case: CaseId(number as u32), features: &task.features, group: task.group };
-        let label = if ballots.is_empty() { None } else { self.allocator.learn(view, &ballots) };
-        self.decided += 1;
-        let cost = task.votes.iter().fold(0.0, |sum, vote| sum + self.team.get(vote.expert).price);
-        let closed = Closed { label, asked: task.asked, votes: task.votes, cost, late: Vec::new() };
-        desk.archive.keep(&task.name, &closed)?;
-        desk.replies.push(self.label(&task.name, &closed));
-        self.look_for_an_alarm(desk);
-        Ok(())
-    }
-
-    /// Says once when votes begin to contradict the prior.
-    fn look_for_an_alarm(&mut self, desk: &mut Desk<'_>) {
-        let alarm = self.allocator.alarm();
-        if let Some(message) = alarm.as_ref().filter(|_| !self.alarmed) {
-            desk.replies.push(Reply::Alarm { message: message.clone() });
-        }
-        self.alarmed = alarm.is_some();
     }
 
     fn committee(&self, task: &OpenTask) -> Reply {
