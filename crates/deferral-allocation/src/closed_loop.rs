@@ -150,6 +150,11 @@ impl ClosedLoop {
         self.team.present()
     }
 
+    /// When the next lease ends, if one does.
+    pub fn next_lease_end(&self) -> Option<f64> {
+        self.leases.first().map(|(end, _)| f64::from_bits(*end))
+    }
+
     /// The time of the last event.
     pub fn now(&self) -> f64 {
         self.now

@@ -201,4 +201,18 @@ impl Event {
             Self::Time { at } => Some(*at),
         }
     }
+
+    /// The same event, at `now` if it does not say when it happened.
+    #[must_use]
+    pub fn or_at(mut self, now: Option<f64>) -> Self {
+        match &mut self {
+            Self::Task { at, .. }
+            | Self::Vote { at, .. }
+            | Self::Join { at, .. }
+            | Self::Leave { at, .. }
+            | Self::Capacity { at, .. } => *at = at.or(now),
+            Self::Time { .. } => {}
+        }
+        self
+    }
 }

@@ -1,9 +1,13 @@
 //! What the user wrote: the words of the command line, before anything is checked against files.
 
+mod closed_loop;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deferral_eval::DecisionMaker;
+
+pub(crate) use self::closed_loop::{Allocate, Clock, JournalArgs, JournalWhat, NewLoop};
 
 /// Decide who decides: the model, one expert, or a committee.
 ///
@@ -79,6 +83,13 @@ pub(crate) enum Command {
         after_help = "Example:\n  deferral assign --model consult.dfr --cases new.csv --capacity capacity.csv --out assignment.csv"
     )]
     Assign(Assign),
+    /// Run the closed loop: read tasks and votes as they come, write committees and labels, forget nothing
+    #[command(
+        after_help = "Example:\n  deferral allocate --journal team.redb --labels fine,abusive --experts experts.csv < events.jsonl"
+    )]
+    Allocate(Allocate),
+    /// Look into the journal of a closed loop: count, verify, export, evaluate other policies
+    Journal(JournalArgs),
     /// Turn many votes a task into one label, with a probability, and say what is believed of each worker
     #[command(
         after_help = "Examples:\n  deferral aggregate labels.csv --out consensus.csv --workers-out workers.csv\n  deferral aggregate labels.csv --cases posts.csv --method learning-from-crowds --out consensus.csv"

@@ -49,6 +49,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Frontier(args) => commands::frontier::run(&args, globals),
         Command::Assign(args) => commands::assign::run(&args, globals),
         Command::Aggregate(args) => commands::aggregate::run(&args, globals),
+        Command::Allocate(args) => commands::allocate::run(&args, globals),
+        Command::Journal(args) => commands::journal::run(&args, globals),
         Command::Audit(args) => audit::run(&args, globals),
         Command::Simulate(args) => simulate::run(&args, globals),
         Command::Methods => methods::run(globals),

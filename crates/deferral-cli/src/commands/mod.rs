@@ -1,6 +1,7 @@
 //! One file a command: from arguments to files and text, no algorithm.
 
 pub(crate) mod aggregate;
+pub(crate) mod allocate;
 pub(crate) mod assign;
 pub(crate) mod audit;
 pub(crate) mod compare;
@@ -8,6 +9,7 @@ pub(crate) mod decide;
 pub(crate) mod evaluate;
 pub(crate) mod fit;
 pub(crate) mod frontier;
+pub(crate) mod journal;
 pub(crate) mod methods;
 pub(crate) mod quickstart;
 pub(crate) mod simulate;
