@@ -21,16 +21,14 @@ pub trait Allocator: Send {
     fn learn(&mut self, case: CaseView<'_>, votes: &[Vote]) -> Option<Label>;
 
     /// The share of the seats that each of `available` (sorted) would get on average if `case` came now: as many
-    /// numbers, which sum to one. What another method would have done is judged by it. Nothing is learned.
-    fn shares(&self, case: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
-        let _ = case;
-        vec![1.0 / available.len() as f64; available.len()]
-    }
+    /// numbers, which sum to one. What another method would have done is judged by it. Nothing is learned, and the same
+    /// state gives the same numbers. Where nobody would be asked, everybody known has the same share; where nobody is
+    /// known, everybody.
+    fn shares(&self, case: CaseView<'_>, available: &[ExpertId]) -> Vec<f64>;
 
-    /// Makes room for one more expert, who gets the next id.
-    fn join(&mut self, newcomer: Newcomer<'_>) {
-        let _ = newcomer;
-    }
+    /// Makes room for one more expert, who gets the next id and of whom nothing was heard yet. The others keep their
+    /// ids and what was learned of them.
+    fn join(&mut self, newcomer: Newcomer<'_>);
 }
 
 /// What is known beforehand of an expert who joins.

@@ -23,6 +23,7 @@
 
 pub mod aggregation;
 pub mod online;
+mod seats;
 pub mod selection;
 mod trust;
 

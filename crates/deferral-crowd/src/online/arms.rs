@@ -81,6 +81,11 @@ impl Arms {
         }
     }
 
+    /// Makes room for one more worker, who was not heard yet.
+    pub fn join(&mut self) {
+        self.0.push(Arm::default());
+    }
+
     pub(crate) fn label(&self, votes: &[Vote]) -> Option<Label> {
         weighted_label(votes, |worker| self.of(worker).map(Arm::trust))
     }

@@ -1,12 +1,15 @@
 //! Epsilon-greedy: mostly the worker who looks best, now and then anybody.
 
-use deferral_core::{Allocator, CaseView, Committee, ExpertId, Label, ParameterError, Question, Selection, Vote};
+use deferral_core::{
+    Allocator, CaseView, Committee, ExpertId, Label, Newcomer, ParameterError, Question, Selection, Vote,
+};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::arms::{Arm, Arms};
 use super::choice::{known, top};
 use super::method::{Online, OnlineMethod, Setting, Skills};
+use crate::seats;
 
 /// Each of k seats goes with probability epsilon to a uniformly random one of those available and not yet seated, else
 /// to the one of them with the best record (the lower index on ties), after Sutton and Barto (2018, section 2.2).
@@ -101,6 +104,12 @@ impl EpsilonGreedyState {
     pub fn epsilon(&self) -> f64 {
         self.method.exploration.epsilon(self.rounds + 1, self.arms.len())
     }
+
+    /// Those who are known, the best first.
+    fn ranked(&self, available: &[ExpertId]) -> Vec<Question> {
+        let trust = |worker: ExpertId| self.arms.of(worker).map_or(0.0, Arm::trust);
+        top(usize::MAX, known(available, self.arms.len()).map(|worker| (worker, trust(worker))))
+    }
 }
 
 impl OnlineMethod for EpsilonGreedy {
@@ -134,8 +143,7 @@ impl Online for EpsilonGreedyState {
 
 impl Allocator for EpsilonGreedyState {
     fn allocate(&mut self, _: CaseView<'_>, available: &[ExpertId], random: &mut dyn Rng) -> Vec<Question> {
-        let trust = |worker: ExpertId| self.arms.of(worker).map_or(0.0, Arm::trust);
-        let mut left = top(usize::MAX, known(available, self.arms.len()).map(|worker| (worker, trust(worker))));
+        let mut left = self.ranked(available);
         let epsilon = self.epsilon();
         let mut seated = Vec::with_capacity(self.method.k.min(left.len()));
         while seated.len() < self.method.k && !left.is_empty() {
@@ -150,6 +158,46 @@ impl Allocator for EpsilonGreedyState {
     fn learn(&mut self, case: CaseView<'_>, votes: &[Vote]) -> Option<Label> {
         self.listen(case, votes)
     }
+
+    /// Exact. O(k m^2), O(m log m) for one seat.
+    fn shares(&self, _: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
+        let ranked = self.ranked(available);
+        let seats = seated(ranked.len(), self.method.k, self.epsilon());
+        let seats = ranked.iter().map(|question| question.expert).zip(seats);
+        seats::shares(available, self.arms.len(), seats)
+    }
+
+    /// A stranger, right half of the time. The similarity and the price are not looked at.
+    fn join(&mut self, _: Newcomer<'_>) {
+        self.arms.join();
+    }
+}
+
+/// How probably the one of each rank, of n, gets one of the k seats.
+fn seated(n: usize, k: usize, epsilon: f64) -> Vec<f64> {
+    (0..n).map(|rank| seated_at(rank, n, k, epsilon)).collect()
+}
+
+/// All that matters is how many of those who rank above are left while this one has no seat.
+fn seated_at(rank: usize, n: usize, k: usize, epsilon: f64) -> f64 {
+    let mut seated = 0.0;
+    let mut above = vec![0.0; rank + 1];
+    above[rank] = 1.0;
+    for seat in 0..k.min(n) {
+        let uniform = epsilon / (n - seat) as f64;
+        // Upwards, so that what moves one place down is not looked at again.
+        for left in 0..=rank {
+            let here = std::mem::take(&mut above[left]);
+            let (own, other) = if left == 0 { (uniform + 1.0 - epsilon, 0.0) } else { (uniform, 1.0 - epsilon) };
+            let higher = other + uniform * left as f64;
+            seated += here * own;
+            above[left] += here * (1.0 - own - higher).max(0.0);
+            if left > 0 {
+                above[left - 1] += here * higher;
+            }
+        }
+    }
+    seated
 }
 
 #[cfg(test)]
@@ -168,6 +216,15 @@ mod tests {
         }
         assert_eq!(state.epsilon(), 0.5);
         assert_eq!(state.arms().of(ExpertId(0)).unwrap().pulls, 39.0);
+    }
+
+    #[test]
+    fn shares_by_hand() {
+        // The best: .7 + .3 / 3, and .85 of the rest. The second: .1, and .85 after the best, .15 after the third.
+        let found = seated(3, 2, 0.3);
+        assert!(found.iter().zip([0.97, 0.795, 0.235]).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
+        assert_eq!(seated(2, 5, 0.3), [1.0, 1.0]);
+        assert!(seated(0, 2, 0.3).is_empty());
     }
 
     #[test]

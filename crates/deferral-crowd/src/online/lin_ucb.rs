@@ -1,12 +1,15 @@
 //! `LinUCB`: the worker who could be the best on this case.
 
-use deferral_core::{Allocator, CaseView, Committee, ExpertId, Label, ParameterError, Question, Selection, Vote};
+use deferral_core::{
+    Allocator, CaseView, Committee, ExpertId, Label, Newcomer, ParameterError, Question, Selection, Vote,
+};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::choice::{known, top};
 use super::linear::LinearArms;
 use super::method::{Online, OnlineMethod, Setting, Skills};
+use crate::seats;
 
 /// Asks the k available experts with the largest `theta_j . x + alpha sqrt(x' A_j^-1 x)`: the reward that a ridge
 /// regression of each expert's own expects on case x, and a margin for how little it has seen of such cases. Disjoint
@@ -72,6 +75,12 @@ impl LinUcbState {
         let (mean, variance) = self.arms.of(worker)?.predict(x);
         Some(mean + self.method.alpha * variance.sqrt())
     }
+
+    fn best(&self, case: CaseView<'_>, available: &[ExpertId]) -> Vec<Question> {
+        let x = self.arms.x(case.features);
+        let known = known(available, self.arms.len());
+        top(self.method.k, known.filter_map(|worker| Some((worker, self.bound(worker, &x)?))))
+    }
 }
 
 impl OnlineMethod for LinUcb {
@@ -110,13 +119,21 @@ impl Online for LinUcbState {
 
 impl Allocator for LinUcbState {
     fn allocate(&mut self, case: CaseView<'_>, available: &[ExpertId], _: &mut dyn Rng) -> Vec<Question> {
-        let x = self.arms.x(case.features);
-        let known = known(available, self.arms.len());
-        top(self.method.k, known.filter_map(|worker| Some((worker, self.bound(worker, &x)?))))
+        self.best(case, available)
     }
 
     fn learn(&mut self, case: CaseView<'_>, votes: &[Vote]) -> Option<Label> {
         self.listen(case, votes)
+    }
+
+    /// Exact: one seat for each of those who would be asked.
+    fn shares(&self, case: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
+        seats::shares(available, self.arms.len(), seats::one_each(self.best(case, available)))
+    }
+
+    /// A regression of nothing, whose bound is wide. The similarity and the price are not looked at.
+    fn join(&mut self, _: Newcomer<'_>) {
+        self.arms.join(self.method.lambda);
     }
 }
 

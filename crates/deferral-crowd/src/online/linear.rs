@@ -173,6 +173,11 @@ impl LinearArms {
         Columns::from_values(rows, self.arms.iter().flat_map(LinearArm::coefficients).collect())
     }
 
+    /// Makes room for one more worker, who was not heard yet; `lambda` is that of the others.
+    pub(crate) fn join(&mut self, lambda: f64) {
+        self.arms.push(LinearArm::new(self.features + usize::from(self.intercept), lambda));
+    }
+
     pub(crate) fn record(&mut self, features: &[f64], votes: &[Vote], label: Label, weight: f64) {
         let x = self.x(features);
         for vote in votes {

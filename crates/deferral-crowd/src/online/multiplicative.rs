@@ -1,11 +1,14 @@
 //! Multiplicative weights: every wrong vote costs its voter a factor.
 
-use deferral_core::{Allocator, CaseView, Committee, ExpertId, Label, ParameterError, Question, Selection, Vote};
+use deferral_core::{
+    Allocator, CaseView, Committee, ExpertId, Label, Newcomer, ParameterError, Question, Selection, Vote,
+};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::choice::{known, weighted_label};
 use super::method::{Online, OnlineMethod, Setting, Skills};
+use crate::seats;
 
 /// Weighted majority and its randomised and exponential variants, with the bounds of the survey of Arora, Hazan and
 /// Kale (2012, sections 1 and 2): all weights start equal, and a loss `l` in [0, 1] multiplies the weight of its expert
@@ -221,6 +224,30 @@ impl Allocator for MultiplicativeWeightsState {
 
     fn learn(&mut self, case: CaseView<'_>, votes: &[Vote]) -> Option<Label> {
         self.listen(case, votes)
+    }
+
+    /// Exact where everybody or one expert is asked. With k > 1 the first seat's share is exact, the others' are the
+    /// mean over 200 imagined draws of the seats before, the same for the same case.
+    fn shares(&self, case: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
+        let known: Vec<ExpertId> = known(available, self.log_weights.len()).collect();
+        let k = match self.follow {
+            Follow::Majority => known.len(),
+            Follow::Random { k } => k,
+        };
+        let chances = |left: &[ExpertId]| {
+            let mut chances: Vec<f64> = left.iter().filter_map(|expert| self.log_weight(*expert)).collect();
+            deferral_models::stable::softmax(&mut chances);
+            chances
+        };
+        let seats = seats::in_turn(case, known, k, chances);
+        seats::shares(available, self.log_weights.len(), seats)
+    }
+
+    /// The mean weight of the others. The similarity and the price are not looked at, and the rate stays.
+    fn join(&mut self, _: Newcomer<'_>) {
+        let m = self.log_weights.len();
+        let mean = self.log_total((0..m).map(ExpertId::at)) - (m as f64).ln();
+        self.log_weights.push(if mean.is_finite() { mean } else { 0.0 });
     }
 }
 

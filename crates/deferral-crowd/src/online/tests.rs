@@ -168,6 +168,96 @@ fn the_label_follows_trust_and_moves_it() {
     }
 }
 
+/// Six workers of whom the first five were heard in thirty rounds, worker j being right in 2 + j rounds of 7.
+fn taught(state: &mut dyn Online) {
+    for i in 0..30u32 {
+        let said: Vec<_> = (0..5).map(|j| (j, u16::from((i + j) % 7 < 2 + j))).collect();
+        state.reward(on(&[1.0]), &votes(&said), Label(1), 1.0);
+    }
+}
+
+#[test]
+fn shares_are_those_of_many_committees() {
+    for k in [1, 3, 9] {
+        for (name, mut state) in methods(k, &Setting { features: 1, ..Setting::new(6) }) {
+            taught(&mut *state);
+            // Worker 4 is absent, 6 and 9 are strangers.
+            let available = ids(&[0, 1, 2, 3, 5, 6, 9]);
+            let found = state.shares(on(&[1.0]), &available);
+            assert_eq!(found, state.shares(on(&[1.0]), &available), "{name}");
+            assert!((found.iter().sum::<f64>() - 1.0).abs() < 1e-12 && found[5..] == [0.0, 0.0], "{name}: {found:?}");
+            let mut counts = vec![0.0; available.len()];
+            for i in 0..4000 {
+                let asked = state.allocate(on(&[1.0]), &available, &mut Stream::new(2).at(i));
+                for question in &asked {
+                    counts[available.binary_search(&question.expert).unwrap()] += 1.0 / (4000 * asked.len()) as f64;
+                }
+            }
+            let within = if name.contains("thompson") { 0.1 } else { 0.03 };
+            let close = found.iter().zip(&counts).all(|(share, count)| (share - count).abs() < within);
+            assert!(close, "{name}, k = {k}: {found:?} {counts:?}");
+        }
+    }
+}
+
+#[test]
+fn shares_of_strangers_and_of_nobody() {
+    for (name, state) in methods(2, &Setting { features: 1, ..Setting::new(2) }) {
+        assert!(state.shares(on(&[1.0]), &[]).is_empty(), "{name}");
+        assert_eq!(state.shares(on(&[1.0]), &ids(&[4, 7])), [0.5, 0.5], "{name}");
+        assert_eq!(state.shares(on(&[1.0]), &ids(&[1, 7])), [1.0, 0.0], "{name}");
+    }
+}
+
+/// How much each worker is trusted on the case of a single feature of 1, in parts of the first one's trust.
+fn trusts(state: &dyn Online) -> Vec<f64> {
+    match state.skills() {
+        Skills::Everywhere(trusts) => trusts.iter().map(|trust| trust / trusts[0]).collect(),
+        Skills::Linear { coefficients, .. } => {
+            let of = |theta: &[f64]| theta.iter().sum::<f64>();
+            coefficients.iter().map(|theta| of(theta) / of(coefficients.column(0))).collect()
+        }
+    }
+}
+
+#[test]
+fn who_joins_is_asked_and_learned_about_and_the_others_stay() {
+    for (name, mut state) in methods(2, &Setting { features: 1, ..Setting::new(6) }) {
+        taught(&mut *state);
+        let before = trusts(&*state);
+        let everybody = ids(&[0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(state.shares(on(&[1.0]), &everybody)[6], 0.0, "{name}");
+        state.join(Newcomer { similarity: &[], price: 1.0 });
+        let after = trusts(&*state);
+        assert_eq!(after.len(), 7, "{name}");
+        assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-12), "{name}: {before:?} {after:?}");
+        let asked = |state: &mut dyn Online, i| {
+            experts(&state.allocate(on(&[1.0]), &everybody, &mut Stream::new(3).at(i))).contains(&6)
+        };
+        assert!((0..400).any(|i| asked(&mut *state, i)), "{name}");
+        // From now on only the newcomer is right.
+        for _ in 0..60 {
+            let said: Vec<_> = (0..7).map(|j| (j, u16::from(j == 6))).collect();
+            state.reward(on(&[1.0]), &votes(&said), Label(1), 1.0);
+        }
+        let (trusts, shares) = (trusts(&*state), state.shares(on(&[1.0]), &everybody));
+        assert_eq!(argmax(&trusts), 6, "{name}: {trusts:?}");
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12 && shares.iter().all(|s| *s <= shares[6]), "{name}");
+    }
+}
+
+#[test]
+fn who_joins_has_the_mean_weight_of_the_others() {
+    let mut state = MultiplicativeWeights { rate: Some(0.5), ..Default::default() }.start(&Setting::new(2)).unwrap();
+    state.update(&[0.0, 1.0]);
+    state.join(Newcomer { similarity: &[0.9], price: 7.0 });
+    let p = state.probabilities();
+    assert!(p.iter().zip([4.0 / 9.0, 2.0 / 9.0, 1.0 / 3.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{p:?}");
+    let mut first = MultiplicativeWeights::default().start(&Setting::new(0)).unwrap();
+    (0..2).for_each(|_| first.join(Newcomer { similarity: &[], price: 1.0 }));
+    assert_eq!(first.probabilities(), [0.5, 0.5]);
+}
+
 /// Of the last 1,000 of 3,000 rounds without a true label: how many were decided rightly, and in how many the best
 /// worker was asked.
 fn closed_loop(state: &mut dyn Online, seed: u64) -> (usize, usize) {

@@ -1,12 +1,15 @@
 //! UCB1: the worker who could be the best.
 
-use deferral_core::{Allocator, CaseView, Committee, ExpertId, Label, ParameterError, Question, Selection, Vote};
+use deferral_core::{
+    Allocator, CaseView, Committee, ExpertId, Label, Newcomer, ParameterError, Question, Selection, Vote,
+};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::arms::Arms;
 use super::choice::{known, top};
 use super::method::{Online, OnlineMethod, Setting, Skills};
+use crate::seats;
 
 /// Asks the k available experts with the largest `s_j / n_j + sqrt(bonus ln N / n_j)`: the mean reward of expert j and
 /// a margin for how little is known of them, N being the votes heard of everybody. Who was never heard comes first.
@@ -65,6 +68,12 @@ impl UcbState {
         }
     }
 
+    fn best(&self, available: &[ExpertId]) -> Vec<Question> {
+        let pulls = self.arms.pulls();
+        let known = known(available, self.arms.len());
+        top(self.method.k, known.map(|worker| (worker, self.bound(worker, pulls))))
+    }
+
     /// The upper bound of each worker: m numbers.
     pub fn bounds(&self) -> Vec<f64> {
         let pulls = self.arms.pulls();
@@ -103,13 +112,21 @@ impl Online for UcbState {
 
 impl Allocator for UcbState {
     fn allocate(&mut self, _: CaseView<'_>, available: &[ExpertId], _: &mut dyn Rng) -> Vec<Question> {
-        let pulls = self.arms.pulls();
-        let known = known(available, self.arms.len());
-        top(self.method.k, known.map(|worker| (worker, self.bound(worker, pulls))))
+        self.best(available)
     }
 
     fn learn(&mut self, case: CaseView<'_>, votes: &[Vote]) -> Option<Label> {
         self.listen(case, votes)
+    }
+
+    /// Exact: one seat for each of those who would be asked.
+    fn shares(&self, _: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
+        seats::shares(available, self.arms.len(), seats::one_each(self.best(available)))
+    }
+
+    /// Never heard, so asked first. The similarity and the price are not looked at.
+    fn join(&mut self, _: Newcomer<'_>) {
+        self.arms.join();
     }
 }
 

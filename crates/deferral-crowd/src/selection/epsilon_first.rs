@@ -8,18 +8,19 @@
 //! not prolong the exploration beyond their first task, since they never spend it.
 
 use deferral_core::{
-    Allocator, CaseView, CaseWeights, Context, Dataset, ExpertId, FitError, Label, Learner, ParameterError, Question,
-    Vote,
+    Allocator, CaseView, CaseWeights, Context, Dataset, ExpertId, FitError, Label, Learner, Newcomer, ParameterError,
+    Question, Vote,
 };
 use deferral_models::Classifier;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::goel_faltings::majority;
-use super::prices::check_prices;
+use super::prices::{check_prices, price_of_newcomer};
 use super::rationed::Rationed;
 use super::roster::RosterPolicy;
 use super::team::Team;
+use crate::seats;
 
 /// Whom to explore, in order, with `budget`: round-robin, one task a worker and round, past those who are at capacity
 /// (in tasks) or too expensive for what is left, until nobody can be paid. O(m) a round.
@@ -143,6 +144,14 @@ impl Exploration {
         Self { explored: vec![false; prices.len()], prices, time, left: rounded_up(budget) }
     }
 
+    /// One more worker, and at least `budget` to explore with.
+    fn admit(&mut self, price: f64, time: usize, budget: f64) {
+        self.prices.push(price);
+        self.time.push(time);
+        self.explored.push(false);
+        self.left = self.left.max(budget);
+    }
+
     fn can_take(&self, worker: usize) -> bool {
         self.time[worker] > 0 && self.prices[worker] <= self.left
     }
@@ -153,10 +162,13 @@ impl Exploration {
         (0..self.prices.len()).any(|worker| self.can_take(worker) && to_explore(worker))
     }
 
-    /// One task for each of `workers` who can take one, while the exploration goes on.
+    /// One task for each of `workers` who can take one, while the exploration goes on. Who was never tried comes first,
+    /// should what is left not pay for all.
     fn round(&mut self, workers: impl Iterator<Item = usize>) -> Vec<usize> {
         let mut round = Vec::new();
         if self.goes_on() {
+            let mut workers: Vec<usize> = workers.collect();
+            workers.sort_by_key(|&worker| self.explored[worker]);
             for worker in workers {
                 if self.can_take(worker) {
                     self.time[worker] -= 1;
@@ -265,8 +277,9 @@ impl EpsilonFirst {
         };
         let time = vec![self.capacity.unwrap_or(usize::MAX); m];
         let exploration = Exploration::new(prices, time, self.epsilon * whole);
+        let purse = Purse { epsilon: self.epsilon, capacity: self.capacity, grows: self.budget.is_none() };
         let left = rounded_up(whole);
-        Ok(OnlineEpsilonFirst { exploration, left, agreed: vec![0; m], judged: vec![0; m] })
+        Ok(OnlineEpsilonFirst { purse, exploration, left, agreed: vec![0; m], judged: vec![0; m] })
     }
 
     /// One price an expert, after all parameters were checked.
@@ -334,11 +347,23 @@ impl Learner for EpsilonFirst {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OnlineEpsilonFirst {
+    purse: Purse,
     exploration: Exploration,
     /// What is left of the whole budget.
     left: f64,
     agreed: Vec<usize>,
     judged: Vec<usize>,
+}
+
+/// What a newcomer brings.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Purse {
+    /// The share of what is left that is kept for exploring again.
+    epsilon: f64,
+    /// Cases that they can serve.
+    capacity: Option<usize>,
+    /// Whether the budget is what all workers cost at capacity.
+    grows: bool,
 }
 
 impl OnlineEpsilonFirst {
@@ -350,6 +375,19 @@ impl OnlineEpsilonFirst {
     /// Whether the exploration is still going on.
     pub fn is_exploring(&self) -> bool {
         self.exploration.goes_on()
+    }
+
+    /// Whom to ask among `available`; it is paid at once.
+    fn choose(&mut self, available: &[ExpertId]) -> Vec<ExpertId> {
+        let m = self.judged.len();
+        let available: Vec<usize> =
+            available.iter().map(|expert| expert.index()).filter(|&worker| worker < m).collect();
+        let mut chosen = self.exploration.round(available.iter().copied());
+        if chosen.is_empty() {
+            chosen.extend(self.exploit(&available));
+        }
+        self.left -= chosen.iter().map(|&worker| self.exploration.prices[worker]).sum::<f64>();
+        chosen.into_iter().map(ExpertId::at).collect()
     }
 
     fn exploit(&mut self, available: &[usize]) -> Option<usize> {
@@ -368,15 +406,7 @@ impl OnlineEpsilonFirst {
 
 impl Allocator for OnlineEpsilonFirst {
     fn allocate(&mut self, _: CaseView<'_>, available: &[ExpertId], _: &mut dyn Rng) -> Vec<Question> {
-        let m = self.judged.len();
-        let available: Vec<usize> =
-            available.iter().map(|expert| expert.index()).filter(|&worker| worker < m).collect();
-        let mut chosen = self.exploration.round(available.iter().copied());
-        if chosen.is_empty() {
-            chosen.extend(self.exploit(&available));
-        }
-        self.left -= chosen.iter().map(|&worker| self.exploration.prices[worker]).sum::<f64>();
-        chosen.into_iter().map(|worker| Question { expert: ExpertId::at(worker), propensity: 1.0 }).collect()
+        self.choose(available).into_iter().map(|expert| Question { expert, propensity: 1.0 }).collect()
     }
 
     fn learn(&mut self, _: CaseView<'_>, votes: &[Vote]) -> Option<Label> {
@@ -388,6 +418,26 @@ impl Allocator for OnlineEpsilonFirst {
             self.agreed[vote.expert.index()] += usize::from(vote.label == label);
         }
         Some(label)
+    }
+
+    /// Exact: those who would be asked now have the same share each. O(m).
+    fn shares(&self, _: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
+        let chosen = self.clone().choose(available);
+        seats::shares(available, self.judged.len(), chosen.into_iter().map(|expert| (expert, 1.0)))
+    }
+
+    /// Exploring begins again, as a vote is judged beside those of others: the share epsilon of what is left is kept
+    /// for it, and the newcomer comes first. They have the capacity that everybody began with; a budget that was given
+    /// stays, one that is what all cost at capacity grows. The similarity is not looked at; a price that is no finite
+    /// number of 0 or more counts as 1. A guess, as the paper knows no newcomers.
+    fn join(&mut self, newcomer: Newcomer<'_>) {
+        let price = price_of_newcomer(newcomer);
+        if let (Some(capacity), true) = (self.purse.capacity, self.purse.grows) {
+            self.left += rounded_up(price * capacity as f64);
+        }
+        self.exploration.admit(price, self.purse.capacity.unwrap_or(usize::MAX), self.purse.epsilon * self.left);
+        self.agreed.push(0);
+        self.judged.push(0);
     }
 }
 
@@ -592,6 +642,54 @@ mod tests {
     fn any_workers() -> impl Strategy<Value = Vec<(f64, f64, usize)>> {
         let price = prop_oneof![Just(0.0), Just(1.0), 0.1..5.0];
         proptest::collection::vec((0.0..1.0, price, 0usize..6), 1..8)
+    }
+
+    fn everybody(m: usize) -> Vec<ExpertId> {
+        (0..m).map(ExpertId::at).collect()
+    }
+
+    /// Allocates a case and hears everybody who was asked; worker 0 contradicts the others.
+    fn round(allocator: &mut OnlineEpsilonFirst, m: usize, case: usize) -> Vec<usize> {
+        let shares = allocator.shares(view(case), &everybody(m));
+        let asked = allocator.allocate(view(case), &everybody(m), &mut Stream::new(1).at(case));
+        let asked: Vec<usize> = asked.iter().map(|question| question.expert.index()).collect();
+        // Whoever is asked had the same share each.
+        let expected = |worker: usize| if asked.contains(&worker) { 1.0 / asked.len() as f64 } else { 0.0 };
+        assert!(asked.is_empty() || (0..m).all(|worker| (shares[worker] - expected(worker)).abs() < 1e-12));
+        let vote = |&worker: &usize| Vote { expert: ExpertId::at(worker), label: Label(u16::from(worker > 0)) };
+        allocator.learn(view(case), &asked.iter().map(vote).collect::<Vec<_>>());
+        asked
+    }
+
+    #[test]
+    fn who_joins_is_explored_beside_the_others() {
+        let mut allocator = EpsilonFirst { budget: Some(60.0), ..EpsilonFirst::default() }.online(3).unwrap();
+        (0..10).for_each(|case| drop(round(&mut allocator, 3, case)));
+        assert!(!allocator.is_exploring() && round(&mut allocator, 4, 10) == [1]);
+        let means = allocator.means();
+        // 45 are left: 4.5 pay for four.
+        allocator.join(Newcomer { similarity: &[], price: 1.0 });
+        assert_eq!((allocator.means(), allocator.is_exploring()), ([&means[..], &[0.0]].concat(), true));
+        assert_eq!(round(&mut allocator, 4, 11), [3, 0, 1, 2]);
+        assert_eq!((allocator.means(), allocator.is_exploring()), (vec![0.0, 1.0, 1.0, 1.0], false));
+        assert_eq!(round(&mut allocator, 4, 12), [1]);
+        // Where a round can't be paid for, the newcomer comes first.
+        allocator.join(Newcomer { similarity: &[], price: 2.5 });
+        assert_eq!(round(&mut allocator, 5, 13)[0], 4);
+        // Nobody can be paid: the same for everybody who is known.
+        let nobody = EpsilonFirst { budget: Some(0.0), ..EpsilonFirst::default() }.online(2).unwrap();
+        assert_eq!(nobody.shares(view(0), &everybody(3)), [0.5, 0.5, 0.0]);
+        assert_eq!(nobody.shares(view(0), &[ExpertId(7)]), [1.0]);
+    }
+
+    #[test]
+    fn who_joins_has_the_capacity_of_the_others_and_brings_what_it_costs() {
+        let method = EpsilonFirst { capacity: Some(4), with_classifier: false, ..EpsilonFirst::default() };
+        let mut allocator = method.online(2).unwrap();
+        allocator.join(Newcomer { similarity: &[], price: f64::NAN });
+        let mut served = [0; 3];
+        (0..40).for_each(|case| round(&mut allocator, 3, case).into_iter().for_each(|worker| served[worker] += 1));
+        assert_eq!(served, [4, 4, 4]);
     }
 
     proptest! {

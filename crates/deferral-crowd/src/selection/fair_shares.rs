@@ -199,6 +199,17 @@ impl Limits {
         Ok(())
     }
 
+    /// Room for worker `m`, who costs `price`, may have as large a share as anybody, and is in no team.
+    pub(super) fn admit(&mut self, m: usize, price: f64) {
+        if self.prices.is_some() || price.to_bits() != 1f64.to_bits() {
+            self.prices.get_or_insert_with(|| vec![1.0; m]).push(price);
+        }
+        if let Some(shares) = self.max_share.as_mut().filter(|shares| shares.len() > 1) {
+            let largest = shares.iter().copied().fold(0.0, f64::max);
+            shares.push(largest);
+        }
+    }
+
     pub(super) fn price(&self, worker: usize) -> f64 {
         self.prices.as_ref().map_or(1.0, |prices| prices[worker])
     }

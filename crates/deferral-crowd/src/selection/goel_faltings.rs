@@ -4,10 +4,12 @@
 //!
 //! [`fair_shares`]: super::fair_shares
 
+use std::borrow::Cow;
+
 use deferral_core::{
     Allocator, CaseId, CaseView, CaseWeights, Columns, Committee, Consultation, Consulted, Context, Dataset, Event,
-    ExpertId, FitError, GroupAttribute, Label, Learner, Next, ParameterError, Question, Seat, Selection, TieBreak,
-    Vote, VoteRule, argmax,
+    ExpertId, FitError, GroupAttribute, Label, Learner, Newcomer, Next, ParameterError, Question, Seat, Selection,
+    TieBreak, Vote, VoteRule, argmax,
 };
 use deferral_models::Classifier;
 use rand::Rng;
@@ -16,8 +18,10 @@ use serde::{Deserialize, Serialize};
 use super::epsilon_first::rounded_up;
 use super::fair_shares::{Allocation, AllocationError, Limits, Skills, even_shares, group_policy, policy};
 use super::inclusion;
+use super::prices::price_of_newcomer;
 use super::roster::RosterPolicy;
 use super::team::Team;
+use crate::seats;
 
 /// Learns from gold labels how probably each expert, and the classifier, is right on each class, and gives each of them
 /// the share of the cases that makes the expected accuracy largest within the limits.
@@ -149,6 +153,16 @@ impl Tally {
         }
     }
 
+    /// One more worker, who never answered.
+    fn admit(&mut self) {
+        let grown = |counts: &Columns| {
+            let mut values = counts.values().to_vec();
+            values.resize(values.len() + counts.rows(), 0.0);
+            Columns::from_values(counts.rows(), values)
+        };
+        (self.right, self.answered) = (grown(&self.right), grown(&self.answered));
+    }
+
     fn cases(&self) -> f64 {
         self.classes.iter().sum()
     }
@@ -245,9 +259,7 @@ impl GoelFaltingsLoop {
         for (name, number) in numbers.chain(groups.map(|groups| ("the number of groups", groups))) {
             ParameterError::check(number > 0, name, number, "1 or more")?;
         }
-        let limits = self.limits_of_labels(m)?;
-        // Whatever is learned later, limits that contradict each other do so now.
-        let mut start = even_shares(m, &limits)?;
+        let (limits, mut start) = self.even_start(m)?;
         start.push(0.0);
         let groups_or_one = groups.unwrap_or(1);
         Ok(OnlineGoelFaltings {
@@ -260,6 +272,14 @@ impl GoelFaltingsLoop {
             in_batch: 0,
             unsolved: 0,
         })
+    }
+
+    /// The limits of a single label, and shares that keep to them: whatever is learned later, limits that contradict each
+    /// other do so now.
+    fn even_start(&self, m: usize) -> Result<(Limits, Vec<f64>), AllocationError> {
+        let limits = self.limits_of_labels(m)?;
+        let shares = even_shares(m, &limits)?;
+        Ok((limits, shares))
     }
 
     /// The limits of a single label, where k different workers give one each. Without a budget they are as stated:
@@ -347,19 +367,47 @@ impl OnlineGoelFaltings {
         planned.iter().map(|planned| k * (kept * planned + (budget - mean).max(0.0))).collect()
     }
 
-    /// Draws so that the case costs no more than `allowance` on average, whoever is available.
-    fn ask_within(
-        &self,
-        allowance: f64,
-        weights: &[f64],
-        available: &[ExpertId],
-        random: &mut dyn Rng,
-    ) -> Vec<Question> {
-        let present: Vec<ExpertId> = available.iter().copied().filter(|e| e.index() < self.workers()).collect();
+    /// What the case may cost on average, if there is a budget.
+    fn allowance(&self, case: CaseView<'_>) -> Option<f64> {
+        let (allowances, budget) = (self.allowances.as_ref()?, self.settings.limits.budget?);
+        Some(self.place(case).map_or(budget, |place| allowances[place]))
+    }
+
+    /// How much each worker counts for the case, and the last weight, which is 0.
+    fn weights_of(&self, case: CaseView<'_>) -> Cow<'_, [f64]> {
+        match self.place(case) {
+            Some(place) => Cow::Borrowed(&self.weights[place]),
+            None => Cow::Owned(vec![0.0; self.weights[0].len()]),
+        }
+    }
+
+    fn known(&self, available: &[ExpertId]) -> Vec<ExpertId> {
+        available.iter().copied().filter(|expert| expert.index() < self.workers()).collect()
+    }
+
+    /// Everybody with the probability of being asked, so that the case costs no more than `allowance` on average,
+    /// whoever is available.
+    fn asked_within(&self, allowance: f64, weights: &[f64], present: Vec<ExpertId>) -> Vec<(ExpertId, f64)> {
         let shares: Vec<f64> = present.iter().map(|expert| weights[expert.index()]).collect();
         let prices: Vec<f64> = present.iter().map(|expert| self.price(expert.index())).collect();
         let asked = inclusion::probabilities(&shares, &prices, self.settings.k, allowance);
-        inclusion::draw(present.into_iter().zip(asked).collect(), random)
+        present.into_iter().zip(asked).collect()
+    }
+
+    /// Prices and largest shares for one more worker; where the budget does not pay for one more label, a case keeps as
+    /// many as there were workers.
+    fn extend_limits(&mut self, newcomer: Newcomer<'_>) {
+        let m = self.workers();
+        self.settings.limits.admit(m, price_of_newcomer(newcomer));
+        for k in [self.settings.k, self.settings.k.min(m)] {
+            self.settings.k = k;
+            if let Ok((limits, _)) = self.settings.even_start(m + 1) {
+                self.limits = limits;
+                return;
+            }
+        }
+        // Nothing keeps to the limits: the shares stay from now on, as after a program that was not solved.
+        self.limits = self.settings.limits.clone();
     }
 
     fn workers(&self) -> usize {
@@ -374,15 +422,13 @@ impl OnlineGoelFaltings {
 
 impl Allocator for OnlineGoelFaltings {
     fn allocate(&mut self, case: CaseView<'_>, available: &[ExpertId], random: &mut dyn Rng) -> Vec<Question> {
+        let available = &self.known(available)[..];
         if available.is_empty() {
             return Vec::new();
         }
-        let alike = vec![0.0; self.weights[0].len()];
-        let place = self.place(case);
-        let weights = place.map_or(&alike, |place| &self.weights[place]);
-        if let (Some(allowances), Some(budget)) = (&self.allowances, self.settings.limits.budget) {
-            let allowance = place.map_or(budget, |place| allowances[place]);
-            return self.ask_within(allowance, weights, available, random);
+        let weights = &self.weights_of(case)[..];
+        if let Some(allowance) = self.allowance(case) {
+            return inclusion::draw(self.asked_within(allowance, weights, available.to_vec()), random);
         }
         let select = Selection::Distinct { k: self.settings.k };
         let committee = Committee { select, classifier: Seat::Never, ..Committee::default() };
@@ -407,6 +453,39 @@ impl Allocator for OnlineGoelFaltings {
             }
         }
         Some(label)
+    }
+
+    /// Exact under a budget, and for one worker a case; for more the first seat is exact, the others are the mean over
+    /// 200 imagined draws of the seats before, the same for the same case.
+    fn shares(&self, case: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
+        let (weights, present) = (self.weights_of(case), self.known(available));
+        let seats = match self.allowance(case) {
+            Some(allowance) => self.asked_within(allowance, &weights, present),
+            None => seats::in_turn(case, present, self.settings.k, |left| {
+                seats::shares(left, usize::MAX, left.iter().map(|&expert| (expert, weights[expert.index()])))
+            }),
+        };
+        seats::shares(available, self.workers(), seats)
+    }
+
+    /// Begins a batch in which the newcomer has the share 1/m, m with them, and the others what is left; from then on
+    /// the program decides, which sees the estimate of somebody who never answered, 0.5, until they did. In this batch
+    /// largest shares and quotas may be missed; the budget holds. Afterwards the newcomer may have as large a share as
+    /// anybody, and is in no team. The similarity is not looked at; a price that is no finite number of 0 or more counts
+    /// as 1. A guess, as the paper knows no newcomers.
+    fn join(&mut self, newcomer: Newcomer<'_>) {
+        self.extend_limits(newcomer);
+        let m = self.workers() as f64;
+        for weights in &mut self.weights {
+            weights.iter_mut().for_each(|weight| *weight *= m / (m + 1.0));
+            let last = weights.len() - 1;
+            weights.insert(last, 1.0 / (m + 1.0));
+        }
+        self.tallies.iter_mut().for_each(Tally::admit);
+        self.in_batch = 0;
+        if self.tallies.iter().any(|tally| tally.cases() > 0.0) {
+            self.allowances = self.limits.budget.map(|budget| self.allowances(budget));
+        }
     }
 }
 
@@ -668,6 +747,73 @@ mod tests {
         }
     }
 
+    fn newcomer(price: f64) -> Newcomer<'static> {
+        Newcomer { similarity: &[], price }
+    }
+
+    #[test]
+    fn shares_of_seats_are_those_of_many_committees() {
+        let available = [0, 2, 3, 7].map(ExpertId);
+        for (k, budget) in [(1, None), (2, None), (1, Some(1.2)), (2, Some(2.4))] {
+            let limits = Limits { prices: Some(vec![3.0, 1.0, 1.0, 1.0]), budget, ..Limits::default() };
+            let mut allocator = GoelFaltingsLoop { limits, batch: 50, k }.start(4, 2, None).unwrap();
+            allocator.weights[0] = vec![0.1, 0.4, 0.3, 0.2, 0.0];
+            let found = Allocator::shares(&allocator, view(0, None), &available);
+            let mut counts = [0.0; 4];
+            for case in 0..8000 {
+                for question in allocator.allocate(view(case, None), &available, &mut Stream::new(2).at(case)) {
+                    counts[available.binary_search(&question.expert).unwrap()] += 1.0;
+                }
+            }
+            let seats: f64 = counts.iter().sum();
+            let close = found.iter().zip(counts).all(|(share, count)| (share - count / seats).abs() < 0.02);
+            assert!(close && (found.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{found:?} {counts:?}");
+        }
+        // An unknown group goes to all alike; strangers are nobody.
+        let allocator = GoelFaltingsLoop::default().start(2, 2, Some(1)).unwrap();
+        assert_eq!(Allocator::shares(&allocator, view(0, Some(4)), &[0, 1, 9].map(ExpertId)), [0.5, 0.5, 0.0]);
+        assert_eq!(Allocator::shares(&allocator, view(0, Some(0)), &[8, 9].map(ExpertId)), [0.5, 0.5]);
+    }
+
+    #[test]
+    fn who_joins_is_discovered_in_a_batch_of_their_own() {
+        for groups in [None, Some(2)] {
+            let settings = GoelFaltingsLoop { batch: 60, k: 3, ..GoelFaltingsLoop::default() };
+            let mut allocator = settings.start(4, 2, groups).unwrap();
+            let group = |case: usize| groups.map(|groups| case / 2 % groups);
+            // One of the first four errs on every case, the newcomer never.
+            let wrong = |case: usize, worker: usize| worker == case / 4 % 4;
+            let vote = |case: usize, worker: usize| Some(u16::from((case % 2 == 0) != wrong(case, worker)));
+            run(&mut allocator, 250, 4, group, vote);
+            let before = allocator.shares(0).to_vec();
+            allocator.join(newcomer(1.0));
+            let after = allocator.shares(0);
+            assert!((after[4] - 0.2).abs() < 1e-12 && (after.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            assert!(before.iter().zip(after).all(|(old, new)| (old * 0.8 - new).abs() < 1e-12));
+            let asked = run(&mut allocator, 59, 5, group, vote);
+            assert!(asked.iter().filter(|workers| workers.contains(&4)).count() > 15);
+            run(&mut allocator, 300, 5, group, vote);
+            assert!(allocator.shares(0)[4] > 0.9, "{:?}", allocator.shares(0));
+            assert_eq!(allocator.unsolved(), 0);
+        }
+    }
+
+    #[test]
+    fn limits_grow_with_who_joins() {
+        let limits = Limits { prices: Some(vec![1.0, 2.0]), max_share: Some(vec![0.4, 0.6]), ..Limits::default() };
+        let mut allocator = GoelFaltingsLoop { limits, batch: 2, k: 1 }.start(2, 2, None).unwrap();
+        allocator.join(newcomer(-1.0));
+        assert_eq!(allocator.limits.prices, Some(vec![1.0, 2.0, 1.0]));
+        assert_eq!(allocator.limits.max_share, Some(vec![0.4, 0.6, 0.6]));
+        // Two seats are paid for, and stay two where a third would be too much.
+        let limits = Limits { budget: Some(2.0), ..Limits::default() };
+        let mut allocator = GoelFaltingsLoop { limits, batch: 5, k: 3 }.start(2, 2, None).unwrap();
+        allocator.join(newcomer(4.0));
+        assert_eq!((allocator.settings.k, allocator.limits.prices.clone()), (2, Some(vec![1.0, 1.0, 4.0])));
+        run(&mut allocator, 40, 3, |_| None, |case, _| Some((case % 2) as u16));
+        assert_eq!(allocator.unsolved(), 0);
+    }
+
     #[test]
     fn closed_loop_of_clusters_is_worth_one_cluster() {
         // E7: three annotators, each right on the own cluster and with probability 0.2 elsewhere. Any policy that does
@@ -717,8 +863,13 @@ mod tests {
     fn check_budget(settings: &GoelFaltingsLoop, m: usize, groups: Option<usize>, seed: u64) {
         let budget = settings.limits.budget.unwrap();
         let mut allocator = settings.start(m, 2, groups).unwrap();
+        let mut m = m;
         for case in 0..90 {
             let mut random = Stream::new(seed).at(case);
+            if case % 40 == 35 {
+                allocator.join(newcomer(random.random_range(0.0..4.0)));
+                m += 1;
+            }
             let group = random.random_range(0..3);
             let present: Vec<ExpertId> = (0..m).filter(|_| random.random_bool(0.7)).map(ExpertId::at).collect();
             let place = groups.filter(|groups| group < *groups).map(|_| group);

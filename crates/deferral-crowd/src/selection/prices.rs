@@ -1,6 +1,6 @@
 //! What labels cost, checked where it enters.
 
-use deferral_core::ParameterError;
+use deferral_core::{Newcomer, ParameterError};
 
 /// Passes prices of m workers.
 pub(crate) fn check_prices(prices: &[f64], m: usize) -> Result<(), ParameterError> {
@@ -16,6 +16,11 @@ pub(crate) fn check_prices_of_team(prices: Option<&[f64]>, experts: usize) -> Re
     let ok = prices.len() == experts || prices.len() == experts + 1;
     ParameterError::check(ok, "the number of prices", prices.len(), &expected)?;
     check_each(prices)
+}
+
+/// The price of somebody who joins: 1 if it is no finite number of 0 or more, as for those of whom nothing is said.
+pub(crate) fn price_of_newcomer(newcomer: Newcomer<'_>) -> f64 {
+    if newcomer.price.is_finite() && newcomer.price >= 0.0 { newcomer.price } else { 1.0 }
 }
 
 fn check_each(prices: &[f64]) -> Result<(), ParameterError> {

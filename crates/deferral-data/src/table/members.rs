@@ -150,7 +150,9 @@ mod tests {
             "people.csv, row 2, column `similarity`: `1.5` is not a number from 0 to 1; correct the cell"
         );
         assert!(prior("worker,group,similarity\nann,a,\n").contains("is not a number from 0 to 1"));
-        assert!(prior("worker,group,similarity\nann,a,1\nann,a,0\n").contains("row 3, column `group`: `a` is not a new"));
+        assert!(
+            prior("worker,group,similarity\nann,a,1\nann,a,0\n").contains("row 3, column `group`: `a` is not a new")
+        );
         assert!(prior("worker,similarity\nann,1\n").starts_with("people.csv: no column `group`; present are"));
     }
 }
