@@ -23,6 +23,7 @@
 //! # Ok::<(), FitError>(())
 //! ```
 
+mod bank;
 mod batches;
 mod calibration;
 pub mod classifier;
@@ -42,6 +43,7 @@ pub mod stable;
 mod training;
 pub mod uncertain;
 
+pub use bank::{BankBatch, BankTape, NetworkBank};
 pub use batches::Batches;
 pub use calibration::{Calibration, Calibrator};
 pub use classifier::{Classifier, ClassifierPolicy, Precision};
