@@ -6,6 +6,7 @@
 mod archive;
 mod closed_loop;
 mod event;
+mod journal;
 mod method;
 mod off_policy;
 mod matching;
@@ -20,6 +21,7 @@ mod uniform;
 pub use archive::{Archive, ArchiveError, Closed, Recent};
 pub use closed_loop::{ClosedLoop, Handled};
 pub use event::{Event, Reply, Seat, Standing, VoteStatus};
+pub use journal::{Head, Journal, JournalError, Record, Statistics, Verified, export, stats, verify};
 pub use method::{AnyAllocator, Method};
 pub use off_policy::{EvaluateError, Evaluated, Logged, evaluate};
 pub use event::{Event, Reply, Seat, VoteStatus};

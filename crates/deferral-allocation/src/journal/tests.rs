@@ -1,0 +1,1 @@
+//! What a journal keeps, and what it notices.
