@@ -4,9 +4,11 @@
 //! Kenthapadi and Lease 2022).
 
 mod event;
+mod latent;
 mod prior;
 mod setting;
 
 pub use event::{Event, Reply, Seat, VoteStatus};
+pub use latent::{Alarm, Judged, LatentTruth, LatentTruthState, Unordered};
 pub use prior::Prior;
 pub use setting::Setting;
