@@ -163,6 +163,8 @@ impl From<DatabaseError> for Failure {
         match error {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Self::Locked,
             DatabaseError::Storage(error) => error.into(),
+            // No journal was ever written in an older format of the store.
+            DatabaseError::UpgradeRequired(format) => Self::Damaged(format!("there is no format {format} of its pages")),
             other => Self::Other(other.to_string()),
         }
     }

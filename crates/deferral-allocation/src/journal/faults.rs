@@ -155,14 +155,14 @@ fn path() -> &'static Path {
     Path::new("team.redb")
 }
 
-/// The journal of all events after one another, undisturbed.
+/// The journal of all events after one another, undisturbed, as it is when the power fails after the last.
 fn undisturbed(events: &[Event]) -> (Disk, ClosedLoop, Link) {
     let disk = Disk::with_journal();
     let mut journal = disk.open().unwrap();
     for batch in events.chunks(25) {
         journal.record(batch).unwrap();
     }
-    (disk, journal.state.clone(), journal.last)
+    (Disk::of(disk.bytes()), journal.state.clone(), journal.last)
 }
 
 /// Sends what is not acknowledged until the disk fails or everything is acknowledged. Returns what is by then.
@@ -257,10 +257,10 @@ fn assert_clear(message: &str) {
     assert!(message.starts_with("team.redb") && known.iter().any(|part| message.contains(part)), "{message}");
 }
 
-/// Everywhere in the first two kilobytes, where the header is, and at a thousand other places.
+/// Every bit of the header, which says where everything is, and a bit of a thousand bytes anywhere.
 fn places(length: usize) -> impl Iterator<Item = (usize, u8)> {
     let mut random = Stream::new(5).random();
-    let header = (0..2048).map(|place| (place, 1 << (place % 8)));
+    let header = (0..320 * 8).map(|bit| (bit / 8, 1 << (bit % 8)));
     let anywhere: Vec<_> =
         (0..1000).map(|_| (random.random_range(0..length), 1 << random.random_range(0..8))).collect();
     header.chain(anywhere)
@@ -272,14 +272,16 @@ fn damage_is_named_or_harmless() {
     let (crashed, state, last) = undisturbed(&events);
     let open = crashed.bytes();
     crashed.open().unwrap().close().unwrap();
-    for bytes in [open, crashed.bytes()] {
+    for (is_crashed, bytes) in [(true, open), (false, crashed.bytes())] {
         look(bytes.clone(), last.head).unwrap();
         let mut refused = 0;
         for (place, bit) in places(bytes.len()) {
             let mut damaged = bytes.clone();
             damaged[place] ^= bit;
             match contain(path(), || Journal::resume(Store::open_on(Disk::of(damaged.clone()), path())?)) {
-                Ok(journal) => assert_eq!((&journal.state, journal.last), (&state, last), "{place}"),
+                // After a crash, one bit says alone which of the two last commits counts.
+                Ok(journal) if is_crashed && (place, bit) == (9, 1) => assert!(journal.last.sequence < last.sequence),
+                Ok(journal) => assert_eq!((&journal.state, journal.last), (&state, last), "byte {place}, bit {bit}"),
                 Err(error) => assert_clear(&error.to_string()),
             }
             if let Err(message) = look(damaged, last.head) {
@@ -287,7 +289,7 @@ fn damage_is_named_or_harmless() {
                 refused += 1;
             }
         }
-        assert!(refused > 100, "{refused}");
+        assert!(refused > 1000, "{refused}");
     }
 }
 

@@ -153,7 +153,8 @@ impl Store {
 
     /// A transaction that is on the disk when its commit returns. It is committed in two phases: the store then takes
     /// the newest commit for whole, and calls it damaged if it is not, where it would otherwise fall back to the one
-    /// before, and what was answered since would be lost in silence.
+    /// before, and what was answered since would be lost in silence. What is left is one bit of the file that says which
+    /// commit is the newest: should it flip after a crash, only a head noted elsewhere shows it.
     pub(super) fn writer(&self) -> Result<Writer<'_>, JournalError> {
         let mut transaction = begin_write(&self.database, &self.path)?;
         transaction.set_two_phase_commit(true);
@@ -162,6 +163,20 @@ impl Store {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "helpers of tests")]
+impl Writer<'_> {
+    /// Changes a parameter, or the format.
+    pub(super) fn set_meta(&self, name: &str, bytes: &[u8]) {
+        self.transaction.open_table(META).unwrap().insert(name, bytes).unwrap();
+    }
+
+    pub(super) fn snapshots(&self) -> Table<'_, u64, &'static [u8]> {
+        self.transaction.open_table(SNAPSHOTS).unwrap()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "helpers of tests")]
 impl Store {
     pub(super) fn create_on(
         backend: impl redb::StorageBackend,
