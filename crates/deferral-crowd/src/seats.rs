@@ -34,7 +34,9 @@ pub(crate) fn shares(
 fn normalise(shares: &mut [f64]) -> bool {
     let total: f64 = shares.iter().sum();
     if total > 0.0 {
-        shares.iter_mut().for_each(|share| *share /= total);
+        for share in shares {
+            *share /= total;
+        }
     }
     total > 0.0
 }

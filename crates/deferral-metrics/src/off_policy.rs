@@ -54,7 +54,7 @@ pub enum Seats {
 }
 
 /// Estimates of a target's mean reward from logged draws: inverse propensity, self-normalised, direct, doubly robust
-/// (Dudik, Langford and Li 2011, sections 2 and 3; self-normalised: Swaminathan and Joachims 2015, equation 9).
+/// (Dudik, Langford and Li 2011, section 2; self-normalised: Swaminathan and Joachims 2015).
 ///
 /// With W the sum of a case's weights ([`Seats`]), V that of weight x reward, P that of weight x prediction and E the
 /// expected prediction:

@@ -477,7 +477,9 @@ impl Allocator for OnlineGoelFaltings {
         self.extend_limits(newcomer);
         let m = self.workers() as f64;
         for weights in &mut self.weights {
-            weights.iter_mut().for_each(|weight| *weight *= m / (m + 1.0));
+            for weight in weights.iter_mut() {
+                *weight *= m / (m + 1.0);
+            }
             let last = weights.len() - 1;
             weights.insert(last, 1.0 / (m + 1.0));
         }
@@ -783,7 +785,7 @@ mod tests {
             let group = |case: usize| groups.map(|groups| case / 2 % groups);
             // One of the first four errs on every case, the newcomer never.
             let wrong = |case: usize, worker: usize| worker == case / 4 % 4;
-            let vote = |case: usize, worker: usize| Some(u16::from((case % 2 == 0) != wrong(case, worker)));
+            let vote = |case: usize, worker: usize| Some(u16::from(case.is_multiple_of(2) != wrong(case, worker)));
             run(&mut allocator, 250, 4, group, vote);
             let before = allocator.shares(0).to_vec();
             allocator.join(newcomer(1.0));
