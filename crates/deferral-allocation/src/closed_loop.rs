@@ -135,6 +135,11 @@ impl ClosedLoop {
         &self.allocator
     }
 
+    /// The allocator alone.
+    pub fn into_allocator(self) -> AnyAllocator {
+        self.allocator
+    }
+
     /// Tasks that are not decided.
     pub fn open(&self) -> usize {
         self.open.len()
@@ -148,6 +153,16 @@ impl ClosedLoop {
     /// People who are there.
     pub fn present(&self) -> usize {
         self.team.present()
+    }
+
+    /// Who could be asked now, sorted.
+    pub fn available(&self) -> Vec<ExpertId> {
+        self.team.available(self.window_number(), &[])
+    }
+
+    /// The id of somebody who ever joined.
+    pub fn expert(&self, worker: &str) -> Option<ExpertId> {
+        self.team.id(worker)
     }
 
     /// When the next lease ends, if one does.

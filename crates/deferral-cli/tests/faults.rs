@@ -16,7 +16,8 @@ use serde_json::Value;
 
 const KILLS: usize = 200;
 const TASKS: usize = 1500;
-const START: &str = "allocate --clock events --labels no,yes --groups north,south --features 2 --experts experts.csv --journal";
+const START: &str =
+    "allocate --clock events --labels no,yes --groups north,south --features 2 --experts experts.csv --journal";
 
 fn start(desk: &Desk, journal: &str) -> Child {
     let words: Vec<&str> = START.split(' ').chain([journal, "--policy", "smooth"]).collect();

@@ -158,8 +158,10 @@ impl ClosedLoop {
     /// Says once when votes begin to contradict the prior.
     fn look_for_an_alarm(&mut self, desk: &mut Desk<'_>) {
         let alarm = self.allocator.alarm();
-        if let Some(message) = alarm.as_ref().filter(|_| !self.alarmed) {
-            desk.replies.push(Reply::Alarm { message: message.clone() });
+        if let Some(alarm) = alarm.filter(|_| !self.alarmed) {
+            let group = |group: GroupId| self.groups.name(group.index()).unwrap_or("of all tasks").to_owned();
+            let message = alarm.sentence(&|expert| self.team.name(expert).to_owned(), &group);
+            desk.replies.push(Reply::Alarm { message });
         }
         self.alarmed = alarm.is_some();
     }

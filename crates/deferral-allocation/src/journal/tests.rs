@@ -106,9 +106,8 @@ fn it_goes_on_from_a_snapshot_and_from_none() {
 fn a_replay_sees_decided_tasks_as_they_were() {
     let (_folder, path) = journal_of(&[], false);
     let event = |line: &str| -> Event { serde_json::from_str(line).unwrap() };
-    let vote = |worker: &str| {
-        event(&format!(r#"{{"event": "vote", "task": "a", "worker": "{worker}", "label": "fine"}}"#))
-    };
+    let vote =
+        |worker: &str| event(&format!(r#"{{"event": "vote", "task": "a", "worker": "{worker}", "label": "fine"}}"#));
     let team = ["ann", "bob", "eve", "joe", "sue"];
     let mut journal = Journal::open(&path).unwrap();
     let task = event(r#"{"event": "task", "task": "a", "features": [0, 0], "at": 0}"#);
@@ -261,7 +260,8 @@ fn a_journal_has_a_loop_a_name_and_one_process() {
     drop(journal);
     let mut other = spec();
     other.seed = 8;
-    let expected = "team.redb was begun with other parameters: `seed` is 7 there, not 8; give the same, or begin another journal";
+    let expected =
+        "team.redb was begun with other parameters: `seed` is 7 there, not 8; give the same, or begin another journal";
     assert_eq!(message(Journal::open_or_create(&path, &other)), expected);
     other.offers = 0;
     let second = folder.path().join("second.redb");

@@ -3,18 +3,20 @@
 use std::path::Path;
 
 use redb::ReadableTableMetadata;
+use serde::Serialize;
 
 use super::error::{At, JournalError};
-use super::record::{Head, Link};
+use super::record::{Head, Link, as_text};
 use super::replay::{Replay, snapshot_of};
 use super::store::{Reader, Store, contain};
 
 /// A journal in which nothing is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verified {
     /// Number of events.
     pub events: u64,
     /// The hash of all of them.
+    #[serde(serialize_with = "as_text")]
     pub head: Head,
     /// The number of the event that the expected head belongs to, 0 for the parameters alone; none if no head was
     /// expected.

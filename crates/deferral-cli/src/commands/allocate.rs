@@ -63,7 +63,8 @@ fn spec(new: &NewLoop, seed: u64) -> Result<LoopSpec, Failure> {
     if new.groups.is_empty() {
         groups = similarities.iter().map(|(_, group, _)| group).collect();
     }
-    let mut team: Vec<Founder> = new.experts.as_deref().map_or(Ok(Vec::new()), read_members)?.into_iter().map(founder).collect();
+    let mut team: Vec<Founder> =
+        new.experts.as_deref().map_or(Ok(Vec::new()), read_members)?.into_iter().map(founder).collect();
     let mut places: HashMap<String, usize> = team.iter().enumerate().map(|(at, f)| (f.worker.clone(), at)).collect();
     for (worker, group, similarity) in similarities {
         let place = *places.entry(worker.clone()).or_insert_with(|| {
