@@ -168,7 +168,7 @@ impl MatchingState {
     }
 
     /// P over `people`, given their networks' outputs, written to `shares`.
-    fn mix(&self, group: Option<GroupId>, people: &[ExpertId], outputs: &[f32], shares: &mut Vec<f64>) {
+    pub(super) fn mix(&self, group: Option<GroupId>, people: &[ExpertId], outputs: &[f32], shares: &mut Vec<f64>) {
         // A network that overflowed is not trusted.
         let sane = |output: f32| if output >= 0.0 { f64::from(output) } else { 0.0 };
         shares.clear();
