@@ -92,7 +92,7 @@ fn a_step_is_that_of_the_published_loss() {
         let second = if seats == Seats::All { 1.0 } else { 0.5 };
         let slopes = [
             (2.0 * weight + second) * (before[0] - 1.0) / 2.0,
-            (weight * before[1] + second * (before[1] - 1.0)) / 2.0,
+            f64::midpoint(weight * before[1], second * (before[1] - 1.0)),
             0.0,
         ];
         let after = state.outputs(&[]);
