@@ -400,16 +400,23 @@ impl<S: Scalar> NetworkBank<S> {
         if self.biases { row[inputs] } else { [S::zero(); LANES] }
     }
 
-    /// The sums of one unit over the features.
+    /// The sums of one unit over the features, the even ones apart from the odd ones: an addition need not wait for the
+    /// one before it.
     #[inline]
     fn sum(&self, row: &[Lanes<S>], column: &[S]) -> Lanes<S> {
-        let mut sums = self.start(row, column.len());
-        for (weight, &x) in row.iter().zip(column) {
-            for lane in 0..LANES {
-                sums[lane] += weight[lane] * x;
-            }
+        let (mut even, mut odd) = (self.start(row, column.len()), [S::zero(); LANES]);
+        let (pairs, weights) = (column.chunks_exact(2), row[..column.len()].chunks_exact(2));
+        if let (Some(weight), Some(&x)) = (weights.remainder().first(), pairs.remainder().first()) {
+            add(&mut even, weight, x);
         }
-        sums
+        for (weight, x) in weights.zip(pairs) {
+            add(&mut even, &weight[0], x[0]);
+            add(&mut odd, &weight[1], x[1]);
+        }
+        for (even, odd) in even.iter_mut().zip(odd) {
+            *even += odd;
+        }
+        even
     }
 
     /// The sums of one unit over the units below.
@@ -432,6 +439,14 @@ impl<S: Scalar> NetworkBank<S> {
     /// Numbers of a network.
     fn block_size(&self) -> usize {
         self.layers.last().map_or(0, |last| last.weights_at + last.outputs * (last.inputs + usize::from(self.biases)))
+    }
+}
+
+/// Adds `x` times the weights.
+#[inline]
+fn add<S: Scalar>(sums: &mut Lanes<S>, weights: &Lanes<S>, x: S) {
+    for (sum, &weight) in sums.iter_mut().zip(weights) {
+        *sum += weight * x;
     }
 }
 
