@@ -1,6 +1,6 @@
-//! What Keswani, Celis, Kenthapadi and Lease (2022) claim of closed loops, tried out: each claim against exact numbers where there are
-//! some, and against many simulated tasks with intervals. Every interval is at 99.99 %, so that of the few here none
-//! should fail by chance, and the draws are fixed anyway.
+//! What Keswani, Celis, Kenthapadi and Lease (2022) claim of closed loops, tried out: each claim against exact numbers
+//! where there are some, and against many simulated tasks with intervals. Every interval is at 99.99 %, so that of the
+//! few here none should fail by chance, and the draws are fixed anyway.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use deferral_allocation::{Prior, RewardPenalty, RewardPenaltyState, Setting};
@@ -72,8 +72,8 @@ fn assert_holds((low, high): (f64, f64), expected: f64) {
     assert!(high - low < 0.2, "[{low}, {high}] says little");
 }
 
-/// The setting of the claims: of m people the first alpha m toss a coin on group 0 and are right on group 1, the others the
-/// other way round; dSim is gamma for the coin and 1 for the knowing.
+/// The setting of the claims: of m people the first alpha m toss a coin on group 0 and are right on group 1, the others
+/// the other way round; dSim is gamma for the coin and 1 for the knowing.
 fn biased_people(m: usize, biased: usize, gamma: f64, reward: f64) -> World {
     let tosses = |annotator: usize, group: usize| (annotator < biased) == (group == 0);
     let accuracy = (0..m).map(|a| (0..2).map(|g| if tosses(a, g) { 0.5 } else { 1.0 }).collect()).collect();
@@ -203,8 +203,8 @@ fn theorem_2_4_where_all_are_accurate_it_is_not() {
 
 #[test]
 fn theorem_2_4_with_the_bound_from_the_right_side() {
-    // If the label is right, at most k win, so a winner gains at least m/k - 1 of what a loser loses: the weight grows for
-    // eps > 1 - (1 - k/m)^(1/k).
+    // If the label is right, at most k win, so a winner gains at least m/k - 1 of what a loser loses: the weight grows
+    // for eps > 1 - (1 - k/m)^(1/k).
     let enough = 1.0 - (1.0 - 3.0 / 5.0_f64).powf(1.0 / 3.0);
     assert!((enough - 0.263_194).abs() < 1e-6);
     for (others, accuracy) in [
