@@ -17,16 +17,18 @@ pub use state::MatchingState;
 /// Strict-Matching, Smooth-Matching and the variant without a prior (Keswani, Celis, Kenthapadi and Lease 2022, section
 /// 2.3 and appendix C).
 ///
-/// Every annotator has a small network `d_j(x)` in (0, 1), the chance that they agree with the label; `D = d / sum d`. Seats are
-/// drawn from `P = mu dSim(., z) / sum + (1 - mu) D`, both restricted to those available (uniform where all are 0). The votes
-/// give the label, and after each B tasks one step of gradient descent at rate eta makes the mean over tasks of
-/// `(1/|C|) sum_(j in C) CE(1[e_j = label], d_j)` smaller, over the seats C that answered, at the weights of that moment. Where
-/// everybody votes ([`Seats::All`]) the sum over them is not divided by their number, as in the released code.
+/// Every annotator has a small network `d_j(x)` in (0, 1), the chance that they agree with the label; `D = d / sum d`.
+/// Seats are drawn from `P = mu dSim(., z) / sum + (1 - mu) D`, both restricted to those available (uniform where all
+/// are 0). The votes give the label, and after each B tasks one step of gradient descent at rate eta makes the mean
+/// over tasks of `(1/|C|) sum_(j in C) CE(1[e_j = label], d_j)` smaller, over the seats C that answered, at the weights
+/// of that moment. Where everybody votes ([`Seats::All`]) the sum over them is not divided by their number, as in the
+/// released code.
 ///
 /// Where text and code differ, [`smooth`](Matching::smooth), [`strict`](Matching::strict) and
-/// [`no_prior`](Matching::no_prior) follow whatever gave the published numbers: the networks (5 and 2 hidden units) and the soft vote
-/// of the code with the rates of the text. [`text`](Matching::text) is the method as printed. The printed algorithms store
-/// the true label, which nobody knows; it must be the committee's. The text says that mu grows; its formula falls, from 1.
+/// [`no_prior`](Matching::no_prior) follow whatever gave the published numbers: the networks (5 and 2 hidden units) and
+/// the soft vote of the code with the rates of the text. [`text`](Matching::text) is the method as printed. The printed
+/// algorithms store the true label, which nobody knows; it must be the committee's. The text says that mu grows; its
+/// formula falls, from 1.
 ///
 /// A task costs O(m d h), a label and a step O(d h) for each vote.
 ///
@@ -60,8 +62,8 @@ pub struct Matching {
     pub seats: Seats,
     /// How Strict-Matching learns the prior.
     pub pretraining: Pretraining,
-    /// lambda: adds `lambda sum_j D_j c_j`, what a draw from D costs, to the loss of a task; 0 or more, default 0 (section
-    /// 5 of the paper, which has costs but no experiment).
+    /// lambda: adds `lambda sum_j D_j c_j`, what a draw from D costs, to the loss of a task; 0 or more, default 0
+    /// (section 5 of the paper, which has costs but no experiment).
     pub price_weight: f64,
 }
 
@@ -124,8 +126,8 @@ impl Matching {
         }
     }
 
-    /// Checks the parameters and makes the allocator, whose networks are drawn from the stream: each annotator's depends
-    /// on their position only.
+    /// Checks the parameters and makes the allocator, whose networks are drawn from the stream: each annotator's
+    /// depends on their position only.
     ///
     /// # Errors
     /// If a parameter or the setting is out of range.

@@ -18,7 +18,8 @@ use crate::prior::normalise;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Seats {
-    /// k draws from the shares with replacement, and the majority of the seats: on average the weighted majority of all.
+    /// k draws from the shares with replacement, and the majority of the seats: on average the weighted majority of
+    /// all.
     Sampled {
         /// Seats, at least 1; an odd number avoids ties between two labels.
         k: usize,

@@ -20,9 +20,9 @@ const LARGEST_FEATURE: f64 = 1e9;
 /// The gradient of a unit that is not below this size is one of a network that overflowed, which learns no more.
 const LARGEST_DELTA: f64 = 1e12;
 
-/// m networks with one output each, `d_j(x) = sigmoid(...)`: the allocation model of Keswani, Celis, Kenthapadi and Lease
-/// (2022, appendix C), whose text has logistic models (no hidden layer) and whose released code has hidden layers of 5
-/// and 2 rectified units.
+/// m networks with one output each, `d_j(x) = sigmoid(...)`: the allocation model of Keswani, Celis, Kenthapadi and
+/// Lease (2022, appendix C), whose text has logistic models (no hidden layer) and whose released code has hidden layers
+/// of 5 and 2 rectified units.
 ///
 /// Eight annotators lie side by side, their weights interleaved, so that every product runs over eight of them at a
 /// time whatever d and the widths are: the first layers of all are one matrix, (m h) x d, and a pass over a case is
@@ -55,7 +55,8 @@ pub struct NetworkBank<S: Scalar> {
     annotators: usize,
     biases: bool,
     layers: Vec<Layer>,
-    /// Block after block of eight annotators; in a block layer after layer, unit after unit: its weights, then its bias.
+    /// Block after block of eight annotators; in a block layer after layer, unit after unit: its weights, then its
+    /// bias.
     weights: Vec<Lanes<S>>,
 }
 
@@ -215,8 +216,8 @@ impl<S: Scalar> NetworkBank<S> {
     }
 
     /// What the networks of `annotators` say of a case, in that order: `d_j(x)` in [0, 1]. Features are taken as in
-    /// [`BankBatch::case`]. NaN only of a network that overflowed. O(d h) for each group of eight annotators; they should
-    /// be sorted.
+    /// [`BankBatch::case`]. NaN only of a network that overflowed. O(d h) for each group of eight annotators; they
+    /// should be sorted.
     ///
     /// # Panics
     /// If there is no such annotator.
@@ -247,9 +248,9 @@ impl<S: Scalar> NetworkBank<S> {
         outputs
     }
 
-    /// One step of gradient descent at `rate` on a batch. `slopes` gets the output of each pair of the batch, and writes
-    /// the gradient of the loss with respect to the logit behind it, 0 before. All gradients are those at the weights
-    /// before the step. A gradient that is not finite, or huge, moves nothing.
+    /// One step of gradient descent at `rate` on a batch. `slopes` gets the output of each pair of the batch, and
+    /// writes the gradient of the loss with respect to the logit behind it, 0 before. All gradients are those at the
+    /// weights before the step. A gradient that is not finite, or huge, moves nothing.
     ///
     /// # Panics
     /// If the batch has another number of features, or names an annotator who is not there.
@@ -363,29 +364,15 @@ impl<S: Scalar> NetworkBank<S> {
                 if *delta == [S::zero(); LANES] {
                     continue;
                 }
-                let shift = delta.map(|delta| rate * delta);
-                let row = &mut weights[layer.weights_at + unit * width..][..width];
-                let (row, bias) = row.split_at_mut(layer.inputs);
+                let shift = delta.map(|delta| -rate * delta);
+                let (row, bias) = weights[layer.weights_at + unit * width..][..width].split_at_mut(layer.inputs);
                 if depth == 0 {
-                    for (weight, &x) in row.iter_mut().zip(column) {
-                        for (weight, &shift) in weight.iter_mut().zip(&shift) {
-                            *weight -= shift * x;
-                        }
-                    }
+                    row.iter_mut().zip(column).for_each(|(row, &x)| add(row, &shift, x));
                 } else {
-                    for (weight, x) in row.iter_mut().zip(&units[layer.units_at - layer.inputs..]) {
-                        for lane in 0..LANES {
-                            // A unit that overflowed in a lane that does not take part must not touch it.
-                            let moved = weight[lane] - shift[lane] * x[lane];
-                            weight[lane] = if shift[lane] == S::zero() { weight[lane] } else { moved };
-                        }
-                    }
+                    let below = &units[layer.units_at - layer.inputs..];
+                    row.iter_mut().zip(below).for_each(|(row, x)| add_lanes(row, &shift, x));
                 }
-                for bias in bias {
-                    for (bias, &shift) in bias.iter_mut().zip(&shift) {
-                        *bias -= shift;
-                    }
-                }
+                bias.iter_mut().for_each(|bias| add(bias, &shift, S::one()));
             }
         }
     }
@@ -400,16 +387,23 @@ impl<S: Scalar> NetworkBank<S> {
         if self.biases { row[inputs] } else { [S::zero(); LANES] }
     }
 
-    /// The sums of one unit over the features.
+    /// The sums of one unit over the features, the even ones apart from the odd ones: an addition need not wait for the
+    /// one before it.
     #[inline]
     fn sum(&self, row: &[Lanes<S>], column: &[S]) -> Lanes<S> {
-        let mut sums = self.start(row, column.len());
-        for (weight, &x) in row.iter().zip(column) {
-            for lane in 0..LANES {
-                sums[lane] += weight[lane] * x;
-            }
+        let (mut even, mut odd) = (self.start(row, column.len()), [S::zero(); LANES]);
+        let (pairs, weights) = (column.chunks_exact(2), row[..column.len()].chunks_exact(2));
+        if let (Some(weight), Some(&x)) = (weights.remainder().first(), pairs.remainder().first()) {
+            add(&mut even, weight, x);
         }
-        sums
+        for (weight, x) in weights.zip(pairs) {
+            add(&mut even, &weight[0], x[0]);
+            add(&mut odd, &weight[1], x[1]);
+        }
+        for (even, odd) in even.iter_mut().zip(odd) {
+            *even += odd;
+        }
+        even
     }
 
     /// The sums of one unit over the units below.
@@ -432,6 +426,23 @@ impl<S: Scalar> NetworkBank<S> {
     /// Numbers of a network.
     fn block_size(&self) -> usize {
         self.layers.last().map_or(0, |last| last.weights_at + last.outputs * (last.inputs + usize::from(self.biases)))
+    }
+}
+
+/// Adds `x` times the weights.
+#[inline]
+fn add<S: Scalar>(sums: &mut Lanes<S>, weights: &Lanes<S>, x: S) {
+    for (sum, &weight) in sums.iter_mut().zip(weights) {
+        *sum += weight * x;
+    }
+}
+
+/// Adds the products of shifts and values, where a shift is not 0: a unit that overflowed for somebody who takes no
+/// part must not touch them.
+#[inline]
+fn add_lanes<S: Scalar>(sums: &mut Lanes<S>, shifts: &Lanes<S>, values: &Lanes<S>) {
+    for ((sum, &shift), &value) in sums.iter_mut().zip(shifts).zip(values) {
+        *sum = if shift == S::zero() { *sum } else { *sum + shift * value };
     }
 }
 

@@ -3,8 +3,8 @@
 /// An output is not closer than this to 0 or 1 inside a logarithm.
 const EDGE: f64 = 1e-12;
 
-/// The cross-entropy of one annotator on one task: of d, what their network said, and whether they agreed with the label
-/// (Keswani, Celis, Kenthapadi and Lease 2022, appendix C).
+/// The cross-entropy of one annotator on one task: of d, what their network said, and whether they agreed with the
+/// label (Keswani, Celis, Kenthapadi and Lease 2022, appendix C).
 ///
 /// ```
 /// use deferral_allocation::agreement_loss;

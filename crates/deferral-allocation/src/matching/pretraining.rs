@@ -14,10 +14,10 @@ use crate::prior::Prior;
 /// similarity (the released code).
 const SHORTFALL: f64 = 0.1;
 
-/// How Strict-Matching learns the prior: `d_j(x)` is regressed on `dSim(j, z)` by gradient descent on the mean squared error
-/// over rows drawn at random, and begun again from fresh weights until, on each row of the last batch, the most similar annotator's
-/// output lacks less than .1 of the similarity; the best start is kept if none does. The text has 1000 steps, the
-/// released code 500, and no bound on the restarts.
+/// How Strict-Matching learns the prior: `d_j(x)` is regressed on `dSim(j, z)` by gradient descent on the mean squared
+/// error over rows drawn at random, and begun again from fresh weights until, on each row of the last batch, the most
+/// similar annotator's output lacks less than .1 of the similarity; the best start is kept if none does. The text has
+/// 1000 steps, the released code 500, and no bound on the restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pretraining {

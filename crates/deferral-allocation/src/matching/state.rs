@@ -108,9 +108,9 @@ impl MatchingState {
         self.tasks
     }
 
-    /// Teaches the networks of Strict-Matching the prior, from the first tasks of `features` (d x n), at most as many as
-    /// pre-training has rows, of the given groups. No vote is needed. If nobody calls it the prior itself allocates until so many
-    /// tasks have come, from which the networks are then taught, once.
+    /// Teaches the networks of Strict-Matching the prior, from the first tasks of `features` (d x n), at most as many
+    /// as pre-training has rows, of the given groups. No vote is needed. If nobody calls it the prior itself allocates
+    /// until so many tasks have come, from which the networks are then taught, once.
     ///
     /// # Errors
     /// If the algorithm is not Strict-Matching, if there is no task, or if sizes differ.
@@ -168,7 +168,7 @@ impl MatchingState {
     }
 
     /// P over `people`, given their networks' outputs, written to `shares`.
-    fn mix(&self, group: Option<GroupId>, people: &[ExpertId], outputs: &[f32], shares: &mut Vec<f64>) {
+    pub(super) fn mix(&self, group: Option<GroupId>, people: &[ExpertId], outputs: &[f32], shares: &mut Vec<f64>) {
         // A network that overflowed is not trusted.
         let sane = |output: f32| if output >= 0.0 { f64::from(output) } else { 0.0 };
         shares.clear();
