@@ -19,11 +19,13 @@
 mod dialect;
 mod featurise;
 pub mod numpy;
+mod rater_pools;
 mod standardise;
 mod table;
 pub mod text;
 
 pub use dialect::{DialectError, DialectModel, TOPICS};
 pub use featurise::{FeatureReport, FeatureSpec, FeaturiseError, Featurised, Featuriser, Scale, TextFeatures};
+pub use rater_pools::{MissingRating, RaterPools, RaterPoolsReport, read_rater_pools};
 pub use standardise::Standardiser;
 pub use table::*;

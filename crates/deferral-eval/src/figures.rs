@@ -4,6 +4,7 @@
 //! how to draw; `chart` does.
 
 mod chart;
+mod closed_loop;
 mod first;
 mod frontier;
 mod tradeoff;
@@ -14,6 +15,7 @@ use deferral_metrics::{Load, Z95, spearman, wilson};
 
 use crate::{Comparison, CurvePoint, EvalError, ExpertRecord, LabelCurve, Row};
 use chart::{Axis, Chart, Dots, around, diagonal, line, named_dots};
+pub(crate) use closed_loop::noise_figure;
 use first::{CASES_AT_LEAST, FirstRepetition};
 pub(crate) use frontier::{frontier_figure, reliability_figure};
 pub(crate) use tradeoff::tradeoff_figures;

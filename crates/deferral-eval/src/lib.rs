@@ -30,6 +30,7 @@ mod audit;
 mod audit_report;
 mod audit_tables;
 mod cells;
+pub mod closed_loop;
 mod comparison;
 mod consult_settings;
 mod crowd_audit;

@@ -3,8 +3,8 @@
 //! An [`Expert`] answers one case, given its truth; a [`panel`] lets many of them answer all cases, every answer drawn
 //! from a stream of its own; [`SimulatedVotes`] lets them answer only when asked. There are experts with a skill for each group ([`SkilledExpert`]), drawn at random by
 //! [`BiasedPanel`] or built as a [`Specialist`], and experts with a confusion matrix ([`ConfusionExpert`]). Answers go
-//! missing by [`MissingAtRandom`], [`AttendingByGroup`], [`thin`] and [`cap`]. [`ThreeClusters`], [`Moderation`] and
-//! [`TwoTasks`] generate whole data sets.
+//! missing by [`MissingAtRandom`], [`AttendingByGroup`], [`thin`] and [`cap`]. [`ThreeClusters`], [`OwnClusters`],
+//! [`Moderation`], [`RaterPools`] and [`TwoTasks`] generate whole data sets.
 //!
 //! ```
 //! use deferral_core::{Cases, Features, GroupAttribute, Label, Names, Stream};
@@ -23,11 +23,13 @@
 
 mod availability;
 mod biased;
+mod closed_loop;
 mod clusters;
 mod confusion;
 mod error;
 mod expert;
 mod moderation;
+mod rater_pools;
 mod simulated;
 mod skill;
 mod specialist;
@@ -35,12 +37,14 @@ mod two_tasks;
 
 pub use availability::{AttendingByGroup, MissingAtRandom, cap, thin, thin_by_activity};
 pub use biased::BiasedPanel;
+pub use closed_loop::OwnClusters;
 pub use clusters::ThreeClusters;
 pub use confusion::{Confusion, ConfusionExpert};
 pub use deferral_core::CaseView;
 pub use error::ExpertError;
 pub use expert::{Expert, boxed, panel};
 pub use moderation::{GeneratedCases, Moderation};
+pub use rater_pools::{RatedComments, RaterPools};
 pub use simulated::SimulatedVotes;
 pub use skill::SkilledExpert;
 pub use specialist::Specialist;

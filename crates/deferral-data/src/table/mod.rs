@@ -45,3 +45,4 @@ pub use records::{Records, UnknownTask, join};
 pub use report::{DropReason, Dropped, JoinReport, MISSING_GROUP, ReadReport};
 pub use roles::{Role, parse_column, parse_label_map};
 pub use routes::{RouteKind, RouteRow, read_routes, write_routes, write_routes_to};
+pub(crate) use {roster::Roster, source::Source};
