@@ -164,7 +164,9 @@ impl From<DatabaseError> for Failure {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Self::Locked,
             DatabaseError::Storage(error) => error.into(),
             // No journal was ever written in an older format of the store.
-            DatabaseError::UpgradeRequired(format) => Self::Damaged(format!("there is no format {format} of its pages")),
+            DatabaseError::UpgradeRequired(format) => {
+                Self::Damaged(format!("there is no format {format} of its pages"))
+            }
             other => Self::Other(other.to_string()),
         }
     }
