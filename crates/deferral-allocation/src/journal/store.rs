@@ -1,10 +1,12 @@
 //! The file: four tables of an embedded transactional store.
 
 use std::fs::OpenOptions;
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use deferral_core::files::FileError;
+use deferral_core::ParameterError;
+use deferral_core::files::{FileError, sync_folder};
 use redb::{
     Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
     TableError, WriteTransaction,
@@ -56,24 +58,31 @@ impl Store {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.new", std::process::id()));
         let unfinished = path.with_file_name(name);
+        let made = Self::make(&unfinished, path, spec);
+        if made.is_err() {
+            // It may not be there; what went wrong before is what matters.
+            let _ = std::fs::remove_file(&unfinished);
+        }
+        made
+    }
+
+    fn make(unfinished: &Path, path: &Path, spec: &LoopSpec) -> Result<(), JournalError> {
         let write = |error| FileError::write(path, error);
-        OpenOptions::new().write(true).create(true).truncate(true).open(&unfinished).map_err(write)?;
-        let made = builder().create(&unfinished).at(path).and_then(|database| Self::begin(database, path, spec));
-        // Unlike a rename, a link never takes the place of a journal that another process made meanwhile.
-        let named = made.and_then(|()| match std::fs::hard_link(&unfinished, path) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                Err(JournalError::Exists { path: path.to_owned() })
-            }
-            other => Ok(other.map_err(write)?),
-        });
-        let removed = std::fs::remove_file(&unfinished).map_err(write);
-        named?;
-        Ok(removed?)
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(unfinished);
+        drop(file.map_err(write)?);
+        Self::begin(builder().create(unfinished).at(path)?, path, spec)?;
+        give_name(unfinished, path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => JournalError::Exists { path: path.to_owned() },
+            _ => write(error).into(),
+        })
     }
 
     /// Writes what every journal has.
     fn begin(database: Database, path: &Path, spec: &LoopSpec) -> Result<(), JournalError> {
         let parameters = serde_json::to_vec(spec).unwrap_or_default();
+        if serde_json::from_slice::<LoopSpec>(&parameters).ok().as_ref() != Some(spec) {
+            return Err(ParameterError::new("a parameter of the loop", "infinite", "a number that can be kept").into());
+        }
         let mut transaction = begin_write(&database, path)?;
         transaction.open_table(EVENTS).at(path)?;
         transaction.open_table(TASKS).at(path)?;
@@ -189,6 +198,19 @@ impl Store {
     pub(super) fn open_on(backend: impl redb::StorageBackend, path: &Path) -> Result<Self, JournalError> {
         Self::read(builder().create_with_backend(backend), path)
     }
+}
+
+/// Gives a finished file its name, if there is none of that name, and makes the name durable.
+fn give_name(unfinished: &Path, path: &Path) -> io::Result<()> {
+    // Unlike a rename, a link never takes the place of a journal that another process made meanwhile. Some file systems
+    // have no links.
+    match std::fs::hard_link(unfinished, path) {
+        Ok(()) => std::fs::remove_file(unfinished)?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
+        Err(_) => std::fs::rename(unfinished, path)?,
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 fn begin_read(database: &Database, path: &Path) -> Result<ReadTransaction, JournalError> {

@@ -12,7 +12,7 @@ use super::store::{Store, Writer};
 use super::{Journal, JournalError, export, stats, verify};
 use crate::archive::Recent;
 use crate::closed_loop::ClosedLoop;
-use crate::event::Event;
+use crate::event::{Event, Reply};
 
 /// A journal with the events of a script, closed or as it is after a crash, with snapshots every 100 events.
 fn journal_of(events: &[Event], close: bool) -> (TempDir, PathBuf) {
@@ -110,22 +110,29 @@ fn a_replay_sees_decided_tasks_as_they_were() {
         |worker: &str| event(&format!(r#"{{"event": "vote", "task": "a", "worker": "{worker}", "label": "fine"}}"#));
     let team = ["ann", "bob", "eve", "joe", "sue"];
     let mut journal = Journal::open(&path).unwrap();
+    let time = |at: u32| event(&format!(r#"{{"event": "time", "at": {at}}}"#));
     let task = event(r#"{"event": "task", "task": "a", "features": [0, 0], "at": 0}"#);
-    journal.record(&[task, event(r#"{"event": "time", "at": 11}"#), event(r#"{"event": "time", "at": 22}"#)]).unwrap();
-    journal.record(&team.map(vote)).unwrap();
+    // All five are asked in the end, and one answers in time.
+    let asked = journal.record(&[task]).unwrap();
+    let Reply::Committee { workers, .. } = &asked[0][0] else { panic!("{asked:?}") };
+    journal.record(&[vote(&workers[0]), time(11), time(22), time(33)]).unwrap();
+    assert_eq!(journal.state().decided(), 1);
     journal.close().unwrap();
+
     let mut journal = Journal::open(&path).unwrap();
-    let snapshot = journal.snapshot;
-    let answers = journal.record(&team.map(vote)).unwrap();
-    let decided = serde_json::to_string(&answers).unwrap();
-    assert!(decided.contains(r#""status":"duplicate""#), "{decided}");
-    journal.record(&[event(r#"{"event": "task", "task": "b", "features": [0, 0], "at": 30}"#)]).unwrap();
-    let again = journal.record(&team.map(vote)).unwrap();
-    assert_eq!(again, answers);
+    let snapshot = journal.last.sequence;
+    let heard = |journal: &mut Journal| serde_json::to_string(&journal.record(&team.map(vote)).unwrap()).unwrap();
+    assert_eq!(heard(&mut journal).matches(r#""status":"late""#).count(), 4);
+    assert_eq!(heard(&mut journal).matches(r#""status":"duplicate""#).count(), 5);
     let state = journal.state().clone();
     drop(journal);
-    let journal = Journal::open(&path).unwrap();
-    assert_eq!((journal.state(), journal.snapshot), (&state, snapshot));
+
+    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!((journal.snapshot, journal.last.sequence), (snapshot, snapshot + 4));
+    assert_eq!(journal.state(), &state);
+    assert_eq!(heard(&mut journal).matches(r#""status":"duplicate""#).count(), 5);
+    drop(journal);
+    assert_eq!(verify(&path, None).unwrap().events, snapshot + 4);
 }
 
 #[test]
@@ -271,6 +278,16 @@ fn a_journal_has_a_loop_a_name_and_one_process() {
     assert!(Journal::open(&second).unwrap_err().to_string().starts_with("cannot open "));
     assert!(Journal::create(&folder.path().join("no such folder/team.redb"), &spec()).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
+}
+
+#[test]
+fn parameters_that_cannot_be_kept_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spec = spec();
+    spec.team[0].budget = Some(f64::INFINITY);
+    let refused = Journal::create(&folder.path().join("team.redb"), &spec).unwrap_err().to_string();
+    assert_eq!(refused, "a parameter of the loop is infinite, but must be a number that can be kept");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left over");
 }
 
 #[test]
