@@ -128,8 +128,11 @@ fn forward(input: &mut impl BufRead, sender: &SyncSender<Line>) {
                 }
                 Err(format!("line {number}: longer than {LONGEST_LINE} bytes"))
             }
-            Ok(_) => serde_json::from_slice(&line)
-                .map_err(|error| format!("line {number}: {error}; write one event a line, as in the documentation")),
+            Ok(_) => serde_json::from_slice(&line).map_err(|error| {
+                // A line is the parser's whole text, so its own number is always 1.
+                let reason = error.to_string().replace(" at line 1 column ", " at character ");
+                format!("line {number}: {reason}; write one event a line")
+            }),
             Err(error) => Err(format!("line {number}: cannot be read: {error}")),
         };
         if sender.send(event).is_err() {
