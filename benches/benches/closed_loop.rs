@@ -70,7 +70,8 @@ fn durable_votes(c: &mut Criterion) {
                     // The tasks are there already: only votes are timed.
                     let tasks: Vec<String> = (0..together / 3 + 1).map(|at| format!("t{}", next + at)).collect();
                     next += tasks.len();
-                    let task = |task: &String| Event::Task { task: task.clone(), features: Vec::new(), group: None, at: None };
+                    let task =
+                        |task: &String| Event::Task { task: task.clone(), features: Vec::new(), group: None, at: None };
                     let tasks_sent: Vec<Event> = tasks.iter().map(task).collect();
                     journal.borrow_mut().record(&tasks_sent).expect("room on the disk");
                     let votes = tasks.iter().flat_map(|task| (0..3).map(move |worker| (task, worker)));

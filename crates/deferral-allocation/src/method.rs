@@ -112,6 +112,22 @@ impl Method {
         })
     }
 
+    /// The method that `NAME[:KEY=VALUE,...]` says; a comma within brackets or braces belongs to the value.
+    ///
+    /// # Errors
+    /// As [`named`](Self::named) and [`with`](Self::with), or if a setting has no value.
+    pub fn parse(text: &str) -> Result<Self, ParameterError> {
+        let (name, settings) = text.split_once(':').unwrap_or((text, ""));
+        let mut method = Self::named(name)?;
+        for setting in split_outside_brackets(settings) {
+            let (key, value) = setting
+                .split_once('=')
+                .ok_or_else(|| ParameterError::new("a setting", setting, "written KEY=VALUE, such as k=5"))?;
+            method = method.with(key.trim(), value.trim())?;
+        }
+        Ok(method)
+    }
+
     /// The method with one field set; the value is JSON, or a plain word. `k` is the number of seats of a task for every
     /// method that has some.
     ///
@@ -195,6 +211,20 @@ impl Method {
             Self::EpsilonFirst(method) => AnyAllocator::EpsilonFirst(method.online(m)?),
         })
     }
+}
+
+/// The parts between commas that stand in no bracket; empty ones are left out.
+fn split_outside_brackets(text: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let is_separator = |c: char| {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    };
+    text.split(is_separator).filter(|part| !part.is_empty()).collect()
 }
 
 /// An allocator of any method at work, as it is saved.
@@ -282,5 +312,46 @@ impl Allocator for AnyAllocator {
 
     fn join(&mut self, newcomer: Newcomer<'_>) {
         self.inner_mut().join(newcomer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prior::Prior;
+
+    #[test]
+    fn every_name_is_a_method_that_can_start() {
+        let prior = Prior::from_fn(4, 2, |annotator, group| if annotator % 2 == group { 0.9 } else { 0.1 }).unwrap();
+        let setting = Setting::new(3, 2, prior);
+        for (name, about) in Method::names() {
+            let mut method = Method::named(name).unwrap();
+            if *name == "epsilon-first" {
+                method = method.with("capacity", "100").unwrap();
+            }
+            let mut allocator = method.start(&setting, &Stream::new(1)).unwrap();
+            let people = [0, 1, 3].map(ExpertId);
+            let case = CaseView { case: deferral_core::CaseId(0), features: &[0.1, 0.2, 0.3], group: None };
+            let asked = allocator.allocate(case, &people, &mut Stream::new(2).random());
+            assert!(!asked.is_empty() && !about.is_empty(), "{name}");
+            let votes: Vec<Vote> = asked.iter().map(|q| Vote { expert: q.expert, label: Label(1) }).collect();
+            assert_eq!(allocator.learn(case, &votes), Some(Label(1)), "{name}");
+            allocator.join(Newcomer { similarity: &[0.5, 0.5], price: 1.0 });
+            let shares = allocator.shares(case, &[0, 1, 3, 4].map(ExpertId));
+            assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 && shares.len() == 4, "{name}: {shares:?}");
+            let text = serde_json::to_string(&allocator).unwrap();
+            assert!(serde_json::from_str::<AnyAllocator>(&text).unwrap() == allocator, "{name}");
+        }
+    }
+
+    #[test]
+    fn settings_are_read_from_text() {
+        let method = Method::parse("smooth:hidden=[4,3],rate=0.2,k=5").unwrap();
+        let expected = Matching { hidden: vec![4, 3], rate: 0.2, seats: Seats::Sampled { k: 5 }, ..Matching::smooth() };
+        assert_eq!(method, Method::Matching(expected));
+        let message = |text: &str| Method::parse(text).unwrap_err().to_string();
+        assert_eq!(message("uniform:k"), "a setting is k, but must be written KEY=VALUE, such as k=5");
+        assert!(message("latent:epsilon=often").starts_with("the setting epsilon is often, but must be a value that"));
+        assert!(message("smooth:size=3").starts_with("the setting is size, but must be one of matching's: "));
     }
 }

@@ -50,7 +50,8 @@ impl Prior {
     /// Adds an annotator: G numbers, or none if nothing is known. Numbers that are missing are 1/2, what is outside
     /// [0, 1] is cut.
     pub fn push(&mut self, similarity: &[f64]) {
-        let known = |group: usize| similarity.get(group).map_or(0.5, |s| if s.is_nan() { 0.5 } else { s.clamp(0.0, 1.0) });
+        let known =
+            |group: usize| similarity.get(group).map_or(0.5, |s| if s.is_nan() { 0.5 } else { s.clamp(0.0, 1.0) });
         self.similarity.extend((0..self.groups).map(known));
     }
 

@@ -1,6 +1,7 @@
 //! What the user wrote: the words of the command line, before anything is checked against files.
 
 mod closed_loop;
+mod simulate_loop;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use deferral_eval::DecisionMaker;
 
 pub(crate) use self::closed_loop::{Allocate, Clock, JournalArgs, JournalWhat, NewLoop};
+pub(crate) use self::simulate_loop::{ChangeKind, LoopDraws, LoopWorld, SimulateLoop};
 
 /// Decide who decides: the model, one expert, or a committee.
 ///
@@ -575,6 +577,11 @@ pub(crate) enum SimulateWhat {
         #[command(flatten)]
         out: SimulateOut,
     },
+    /// Closed loops: allocators learn from fallible people alone (Keswani et al. 2022, sections 3 and 4)
+    #[command(
+        after_help = "Examples:\n  deferral simulate closed-loop\n  deferral simulate closed-loop --sweep 10 --out noise.svg\n  deferral simulate closed-loop --change swap"
+    )]
+    ClosedLoop(SimulateLoop),
     /// Biased experts who label the cases of a table (Keswani et al. 2021, section 3.2)
     #[command(
         after_help = "Example:\n  deferral simulate experts --cases posts.csv --group dialect --biased-against AAE --decisions-out labels.csv"

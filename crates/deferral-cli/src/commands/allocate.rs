@@ -90,14 +90,12 @@ fn founder(member: deferral_data::Member) -> Founder {
     Founder { worker, cost, capacity, budget, ..Founder::default() }
 }
 
-/// The method that `NAME[:KEY=VALUE,...]` and further settings name.
-pub(super) fn method(text: &str, settings: &[String]) -> Result<Method, Failure> {
-    let (name, inline) = text.split_once(':').unwrap_or((text, ""));
-    let mut method = Method::named(name).map_err(Failure::input)?;
-    let inline = inline.split(',').filter(|setting| !setting.is_empty());
-    for setting in inline.chain(settings.iter().map(String::as_str)) {
+/// The method that `NAME[:KEY=VALUE,...]` says, with further settings.
+fn method(text: &str, settings: &[String]) -> Result<Method, Failure> {
+    let mut method = Method::parse(text).map_err(Failure::input)?;
+    for setting in settings {
         let Some((key, value)) = setting.split_once('=') else {
-            return Err(Failure::usage(format!("`{setting}` is not a setting; write KEY=VALUE, such as k=5")));
+            return Err(Failure::usage(format!("--set is `{setting}`, but must be KEY=VALUE, such as k=5")));
         };
         method = method.with(key.trim(), value.trim()).map_err(Failure::input)?;
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use deferral_allocation::{
-    ClosedLoop, Evaluated, Head, Journal, JournalError, LoopSpec, Statistics, Verified, evaluate, logged,
+    ClosedLoop, Evaluated, Head, Journal, JournalError, LoopSpec, Method, Statistics, Verified, evaluate, logged,
 };
 use deferral_core::{Label, Names, Stream};
 use deferral_data::{ReadOptions, read_cases};
@@ -14,7 +14,6 @@ use deferral_metrics::{OffPolicy, OffPolicyEstimate};
 use serde::Serialize;
 
 use super::Globals;
-use super::allocate::method;
 use crate::args::{JournalArgs, JournalWhat};
 use crate::failure::Failure;
 use crate::render;
@@ -106,7 +105,7 @@ fn estimate<'a>(
     let options = OffPolicy { seats: spec.method.draws(), clip, ..OffPolicy::default() };
     let stream = Stream::new(globals.seed).child("evaluate");
     let estimate = |policy: &'a String| {
-        let other = LoopSpec { method: method(policy, &[])?, ..spec.clone() };
+        let other = LoopSpec { method: Method::parse(policy).map_err(Failure::input)?, ..spec.clone() };
         let mut target = ClosedLoop::start(&other).map_err(Failure::input)?.into_allocator();
         let found = evaluate(&log, &mut target, &options, &stream)
             .map_err(|error| Failure::usage(format!("{policy}: {error}")))?;

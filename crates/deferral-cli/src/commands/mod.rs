@@ -13,6 +13,7 @@ pub(crate) mod journal;
 pub(crate) mod methods;
 pub(crate) mod quickstart;
 pub(crate) mod simulate;
+pub(crate) mod simulate_loop;
 pub(crate) mod sweep;
 
 /// What every command gets beside its own arguments.

@@ -297,6 +297,9 @@ mod tests {
         fn learn(&mut self, _: CaseView<'_>, votes: &[Vote]) -> Option<Label> {
             votes.first().map(|vote| vote.label)
         }
+        fn shares(&self, _: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
+            vec![1.0 / available.len() as f64; available.len()]
+        }
         fn join(&mut self, newcomer: Newcomer<'_>) {
             self.0.push(newcomer.similarity);
         }

@@ -61,12 +61,25 @@ pub trait Decider: Send {
     /// The allocator.
     fn allocator(&mut self) -> &mut dyn Allocator;
 
+    /// What is done with the training cases, whose labels nobody has said, before the first of them is allocated.
+    ///
+    /// # Errors
+    /// If they do not suit the allocator.
+    fn prepare(&mut self, data: &LoopData, train: &[usize], stream: &Stream) -> Result<(), EvalError> {
+        let _ = (data, train, stream);
+        Ok(())
+    }
+
     /// Who should decide `case` among `available` (sorted): the one with the largest share of its seats if it came
     /// without a group, the first on ties. Nothing is learned, but who decided is remembered where capacities demand it.
     fn best(&mut self, case: CaseView<'_>, available: &[ExpertId]) -> Option<ExpertId> {
-        let shares = self.allocator().shares(CaseView { group: None, ..case }, available);
-        available.get(argmax(&shares)).copied()
+        largest_share(self.allocator(), case, available)
     }
+}
+
+pub(super) fn largest_share(allocator: &dyn Allocator, case: CaseView<'_>, available: &[ExpertId]) -> Option<ExpertId> {
+    let shares = allocator.shares(CaseView { group: None, ..case }, available);
+    available.get(argmax(&shares)).copied()
 }
 
 /// An allocator whose shares say who should decide.
@@ -136,6 +149,7 @@ impl LoopMethod for Looped {
 
     fn decide(&self, trial: &Trial<'_>) -> Result<Run, EvalError> {
         let mut decider = self.start(trial.data.setting(), &trial.stream.child("start"))?;
+        decider.prepare(trial.data, trial.train, &trial.stream.child("prepare"))?;
         let mut session = Session::new(trial.data, trial.data.data().decisions());
         let draws = trial.stream.child("allocate");
         let allocator = decider.allocator();

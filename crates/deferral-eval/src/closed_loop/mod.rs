@@ -18,6 +18,7 @@
 //! # Ok::<(), deferral_eval::EvalError>(())
 //! ```
 
+mod allocators;
 mod baselines;
 mod change;
 mod data;
@@ -28,6 +29,7 @@ mod report;
 mod score;
 mod session;
 
+pub use allocators::{allocated, loop_method};
 pub use baselines::{Reference, epsilon_first, goel_faltings};
 pub use change::{Change, ChangePlan, ChangeReport};
 pub use data::{Gold, LoopData, World};

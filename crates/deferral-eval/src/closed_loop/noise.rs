@@ -120,6 +120,12 @@ mod tests {
         fn learn(&mut self, _: CaseView<'_>, votes: &[Vote]) -> Option<Label> {
             votes.first().map(|vote| vote.label)
         }
+        fn shares(&self, _: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
+            vec![1.0 / available.len() as f64; available.len()]
+        }
+        fn join(&mut self, newcomer: deferral_core::Newcomer<'_>) {
+            self.0.push(newcomer.similarity);
+        }
     }
 
     impl Decider for ByPrior {

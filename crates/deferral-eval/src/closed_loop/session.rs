@@ -73,6 +73,12 @@ mod tests {
             self.0.push(votes.to_vec());
             votes.first().map(|vote| vote.label)
         }
+        fn shares(&self, _: CaseView<'_>, available: &[ExpertId]) -> Vec<f64> {
+            vec![1.0 / available.len() as f64; available.len()]
+        }
+        fn join(&mut self, newcomer: deferral_core::Newcomer<'_>) {
+            let _ = newcomer;
+        }
     }
 
     #[test]

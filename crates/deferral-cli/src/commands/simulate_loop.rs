@@ -1,0 +1,133 @@
+//! `deferral simulate closed-loop`: the published experiments of the closed loop, and what happens when teams change.
+
+use std::path::Path;
+
+use deferral_core::files::write_atomically;
+use deferral_eval::closed_loop::{
+    Change, ChangePlan, ClosedLoopPlan, Draws, LoopMethod, NoiseSweep, World, allocated, loop_method, noise_grid,
+};
+use deferral_experts::{OwnClusters, RaterPools};
+
+use super::Globals;
+use crate::args::{ChangeKind, LoopDraws, LoopWorld, SimulateLoop};
+use crate::failure::Failure;
+use crate::render;
+
+/// What is compared if nothing is asked for.
+const CHOICE: &[&str] =
+    &["latent", "smooth", "strict", "no-prior", "goel-faltings", "epsilon-first", "majority", "dawid-skene", "random"];
+/// The same on the rater pools, where the baselines have other published numbers.
+const CHOICE_OF_RATERS: &[&str] = &[
+    "latent:k=7",
+    "smooth-text:k=7,rate=0.25,batch=1000,prior-tasks=1e6",
+    "strict-text:k=7,rate=0.25,batch=1000",
+    "no-prior-text:k=7,rate=0.25,batch=1000",
+    "goel-faltings:batch=1000",
+    "epsilon-first:capacity=25",
+    "majority",
+    "dawid-skene",
+    "random",
+];
+/// What is compared where it must be an allocator.
+const ALLOCATORS: &[&str] = &["latent", "smooth", "smooth-text"];
+
+pub(crate) fn run(args: &SimulateLoop, globals: Globals) -> Result<(), Failure> {
+    if let Some(change) = args.change {
+        return run_change(args, change, globals);
+    }
+    let methods = methods(args)?;
+    let plan = plan(args, globals);
+    match args.sweep {
+        Some(points) => {
+            let sweep = plan.sweep_noise(&noise_grid(points), &methods)?;
+            if let Some(out) = &args.out {
+                write_figure(&sweep, out)?;
+            }
+            if globals.json {
+                return Ok(render::print_json(&sweep)?);
+            }
+            Ok(render::print(&render::table(&sweep.table()))?)
+        }
+        None => {
+            let report = plan.run(&methods)?;
+            if globals.json {
+                return Ok(render::print_json(&report)?);
+            }
+            Ok(render::print(&render::table(&report.table()))?)
+        }
+    }
+}
+
+fn methods(args: &SimulateLoop) -> Result<Vec<Box<dyn LoopMethod>>, Failure> {
+    let choice = if args.data == LoopWorld::Raters { CHOICE_OF_RATERS } else { CHOICE };
+    let names: Vec<&str> =
+        if args.method.is_empty() { choice.to_vec() } else { args.method.iter().map(String::as_str).collect() };
+    Ok(names.into_iter().map(loop_method).collect::<Result<_, _>>()?)
+}
+
+fn plan(args: &SimulateLoop, globals: Globals) -> ClosedLoopPlan {
+    let (world, published) = match args.data {
+        LoopWorld::Clusters => {
+            let (clusters, rotation) = (clusters(args), usize::from(args.wrong_prior));
+            (World::Clusters { clusters, noise: args.noise, rotation }, 50)
+        }
+        LoopWorld::Raters => {
+            let pools = RaterPools::default();
+            (World::Pools(RaterPools { comments: args.cases.unwrap_or(pools.comments), ..pools }), 25)
+        }
+    };
+    let draws = if args.draws == LoopDraws::Fixed { Draws::Fixed } else { Draws::Fresh };
+    let trials = args.trials.unwrap_or(published);
+    ClosedLoopPlan { draws, trials, test: args.test, seed: globals.seed, ..ClosedLoopPlan::of(world) }
+}
+
+fn clusters(args: &SimulateLoop) -> OwnClusters {
+    let published = OwnClusters::default();
+    OwnClusters {
+        cases: args.cases.unwrap_or(published.cases),
+        per_cluster: args.per_cluster.unwrap_or(published.per_cluster),
+        ..published
+    }
+}
+
+fn run_change(args: &SimulateLoop, kind: ChangeKind, globals: Globals) -> Result<(), Failure> {
+    let change = match kind {
+        ChangeKind::Joins => Change::Joins,
+        ChangeKind::Leaves => Change::Leaves { annotator: 0 },
+        ChangeKind::Drifts => Change::Drifts { annotator: 0, own: 0.5, elsewhere: 0.5 },
+        ChangeKind::Swap => Change::Swap { first: 0, second: 1 },
+    };
+    let usual = ChangePlan::of(change);
+    let per_cluster = args.per_cluster.unwrap_or(usual.clusters.per_cluster);
+    let plan = ChangePlan {
+        clusters: OwnClusters { per_cluster, ..usual.clusters },
+        noise: args.noise,
+        before: args.before,
+        trials: args.trials.unwrap_or(usual.trials),
+        seed: globals.seed,
+        ..usual
+    };
+    let names: Vec<&str> =
+        if args.method.is_empty() { ALLOCATORS.to_vec() } else { args.method.iter().map(String::as_str).collect() };
+    let mut reports = Vec::with_capacity(names.len());
+    for name in names {
+        let method = deferral_allocation::Method::parse(name).map_err(Failure::input)?;
+        reports.push(plan.run(&allocated(name, method))?);
+    }
+    if globals.json {
+        return Ok(render::print_json(&reports)?);
+    }
+    let mut tables = reports.iter().map(deferral_eval::closed_loop::ChangeReport::table);
+    let Some(mut table) = tables.next() else { return Ok(()) };
+    table.rows.extend(tables.flat_map(|table| table.rows));
+    Ok(render::print(&render::table(&table))?)
+}
+
+fn write_figure(sweep: &NoiseSweep, out: &Path) -> Result<(), Failure> {
+    let text = match out.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => sweep.svg()?,
+        Some("html") => sweep.html("Accuracy against the noise of the prior", &[])?,
+        _ => return Err(Failure::usage(format!("--out is {}, but must end in .svg or .html", out.display()))),
+    };
+    Ok(write_atomically(out, |file| file.write_all(text.as_bytes()))?)
+}
