@@ -67,7 +67,8 @@ impl GoldScore {
 /// The share of `labels` that are the gold of their cases.
 pub(super) fn accuracy(gold: &Gold, labels: impl Iterator<Item = (usize, Option<Label>)>) -> Option<f64> {
     let judged = labels.filter_map(|(case, label)| gold.labels[case].map(|truth| label == Some(truth)));
-    let (right, all) = judged.fold((0_usize, 0_usize), |(right, all), is_right| (right + usize::from(is_right), all + 1));
+    let (right, all) =
+        judged.fold((0_usize, 0_usize), |(right, all), is_right| (right + usize::from(is_right), all + 1));
     (all > 0).then(|| right as f64 / all as f64)
 }
 
