@@ -91,7 +91,7 @@ impl ClosedLoopPlan {
         let stream = stream.child("method");
         let view =
             Trial { data, train: &train, test: &split.test, groups_at_test: self.groups_at_test, stream: &stream };
-        let score = |method: &Box<dyn LoopMethod>| match method.decide(&view) {
+        let score = |method: &dyn LoopMethod| match method.decide(&view) {
             Ok(run) => Ok(Score::of(&view, &run)),
             Err(source) => Err(EvalError::Method {
                 method: method.name().to_owned(),
@@ -99,7 +99,7 @@ impl ClosedLoopPlan {
                 source: Box::new(source),
             }),
         };
-        methods.iter().map(score).collect()
+        methods.iter().map(|method| score(&**method)).collect()
     }
 }
 
