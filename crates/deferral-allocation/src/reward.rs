@@ -24,10 +24,11 @@ use crate::setting::Setting;
 ///   are equal. The printed `2 beta delta` adds a second beta that is not there; for (.7, .15, .15) it would be 1.1
 ///   delta, more than the largest possible gain. Accuracy plays no part: a single voter always agrees with themselves.
 /// - **Theorem 2.4** takes the label for right and k' winners to get a reward of at least `2m/k - 1` penalties; but
-///   k' is above k/2, so they get less. The printed threshold `1 - (1 - k/(2m))^(1/k)` is enough where few different
-///   people win, such as one who is trusted, and not in general: of five accurate people who are alike, one with weight
-///   .15 loses .1995 delta a task with k = 3, though the threshold is .1121. As at most k win, `1 - (1 - k/m)^(1/k)`
-///   (.2632) is enough where labels are right.
+///   k' is above k/2, so they get less. The printed threshold `1 - (1 - k/(2m))^(1/k)` is not enough in general: of
+///   five accurate people who are otherwise alike, one with weight .15 loses .1995 delta a task with k = 3, though the
+///   threshold is .1121. In the case tried where one other person holds most of the weight, .15 was enough; that
+///   depends on the reward being the fixed one of the two, as here. As at most k win, `1 - (1 - k/m)^(1/k)` (.2632) is
+///   enough where labels are right, whichever is fixed.
 ///
 /// All of this is tried out in `tests/theory.rs`.
 ///

@@ -372,7 +372,9 @@ impl<S: Scalar> NetworkBank<S> {
                     let below = &units[layer.units_at - layer.inputs..];
                     row.iter_mut().zip(below).for_each(|(row, x)| add_lanes(row, &shift, x));
                 }
-                bias.iter_mut().for_each(|bias| add(bias, &shift, S::one()));
+                for bias in bias {
+                    add(bias, &shift, S::one());
+                }
             }
         }
     }
