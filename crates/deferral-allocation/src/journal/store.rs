@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use deferral_core::ParameterError;
 use deferral_core::files::{FileError, sync_folder};
 use redb::{
-    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
-    TableError, WriteTransaction,
+    Builder, Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, Table,
+    TableDefinition, TableError, WriteTransaction,
 };
 
 use super::FORMAT;
@@ -17,20 +17,26 @@ use super::error::{At, JournalError};
 use super::record::{Link, Stored};
 use crate::spec::LoopSpec;
 
+/// An event, what was answered, and the hash of the chain up to it.
+type EventRow<'a> = (&'a [u8], &'a [u8], &'a [u8; 32]);
+/// The name of a decided task, and the number of the event that made it what it is.
+pub(super) type TaskKey<'a> = (&'a str, u64);
+
+pub(super) type TaskTable<'t> = Table<'t, TaskKey<'static>, &'static [u8]>;
+pub(super) type PastTasks = ReadOnlyTable<TaskKey<'static>, &'static [u8]>;
+pub(super) type EventTable<'t> = Table<'t, u64, EventRow<'static>>;
+
 /// `format`, `parameters`.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-/// Number of an event -> the event, what was answered, the hash of the chain up to it.
-const EVENTS: TableDefinition<'_, u64, (&[u8], &[u8], &[u8; 32])> = TableDefinition::new("events");
-/// Name of a decided task and number of the event that made it what it is -> the task.
-const TASKS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("tasks");
+/// By number, from 1.
+const EVENTS: TableDefinition<'_, u64, EventRow<'_>> = TableDefinition::new("events");
+/// Decided tasks in all their versions.
+const TASKS: TableDefinition<'_, TaskKey<'_>, &[u8]> = TableDefinition::new("tasks");
 /// Number of an event -> the state after it.
 const SNAPSHOTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("snapshots");
 
 /// Pages kept in memory, in bytes.
 const CACHE: usize = 64 << 20;
-
-pub(super) type TaskTable<'t> = Table<'t, (&'static str, u64), &'static [u8]>;
-pub(super) type EventTable<'t> = Table<'t, u64, (&'static [u8], &'static [u8], &'static [u8; 32])>;
 
 /// An open file. No other process has it open.
 #[derive(Debug)]
@@ -228,7 +234,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn tasks(&self) -> Result<redb::ReadOnlyTable<(&'static str, u64), &'static [u8]>, JournalError> {
+    pub(super) fn tasks(&self) -> Result<PastTasks, JournalError> {
         self.transaction.open_table(TASKS).at(&self.path)
     }
 

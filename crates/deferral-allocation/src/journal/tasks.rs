@@ -4,9 +4,9 @@
 //! known of a task at any time, and a replay from a snapshot sees what there was when the snapshot was taken, though
 //! the table is newer. A task has one version, and one more for every late vote.
 
-use redb::{ReadOnlyTable, ReadableTable, StorageError};
+use redb::{ReadableTable, StorageError};
 
-use super::store::TaskTable;
+use super::store::{PastTasks, TaskKey, TaskTable};
 use crate::archive::{Archive, ArchiveError, Closed};
 
 fn failed(action: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ArchiveError {
@@ -19,7 +19,7 @@ fn bytes_of(closed: &Closed) -> Result<Vec<u8>, ArchiveError> {
 
 /// The newest version of a task of the events up to `until`.
 fn newest(
-    table: &impl ReadableTable<(&'static str, u64), &'static [u8]>,
+    table: &impl ReadableTable<TaskKey<'static>, &'static [u8]>,
     task: &str,
     until: u64,
 ) -> Result<Option<Closed>, ArchiveError> {
@@ -50,13 +50,13 @@ impl Archive for Recording<'_, '_> {
 /// The archive as it was for one event of the past. It writes nothing: what the event keeps now is compared with what
 /// it kept then.
 pub(super) struct Replaying<'a> {
-    table: &'a ReadOnlyTable<(&'static str, u64), &'static [u8]>,
+    table: &'a PastTasks,
     sequence: u64,
     kept: Vec<(String, Closed)>,
 }
 
 impl<'a> Replaying<'a> {
-    pub(super) fn new(table: &'a ReadOnlyTable<(&'static str, u64), &'static [u8]>, sequence: u64) -> Self {
+    pub(super) fn new(table: &'a PastTasks, sequence: u64) -> Self {
         Self { table, sequence, kept: Vec::new() }
     }
 

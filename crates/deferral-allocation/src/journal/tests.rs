@@ -354,6 +354,15 @@ fn numbers_of_a_journal_add_up() {
     assert_eq!(json["head"], journal.head().to_string());
 }
 
+/// Why a reader of records stops.
+#[derive(Debug, PartialEq)]
+struct Enough(u64);
+impl From<JournalError> for Enough {
+    fn from(_: JournalError) -> Self {
+        Self(0)
+    }
+}
+
 #[test]
 fn an_export_has_every_record_and_can_be_checked_elsewhere() {
     let events = script(30, 10);
@@ -371,13 +380,6 @@ fn an_export_has_every_record_and_can_be_checked_elsewhere() {
     .unwrap();
     assert_eq!(lines, verify(&path, Some(link.head)).unwrap().events);
 
-    #[derive(Debug, PartialEq)]
-    struct Enough(u64);
-    impl From<JournalError> for Enough {
-        fn from(_: JournalError) -> Self {
-            Self(0)
-        }
-    }
     let stop = |record: super::Record| if record.sequence == 3 { Err(Enough(3)) } else { Ok(()) };
     assert_eq!(export(&path, stop), Err(Enough(3)));
 }
