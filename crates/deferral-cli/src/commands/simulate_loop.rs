@@ -39,7 +39,7 @@ pub(crate) fn run(args: &SimulateLoop, globals: Globals) -> Result<(), Failure> 
     let plan = plan(args, globals);
     match args.sweep {
         Some(points) => {
-            let sweep = plan.sweep_noise(&noise_grid(points), &methods)?;
+            let sweep = plan.sweep_noise(&noise_grid(points), &methods, &|_| {})?;
             if let Some(out) = &args.out {
                 write_figure(&sweep, out)?;
             }
