@@ -31,6 +31,9 @@ pub(crate) struct SimulateLoop {
     /// Share of the cases that are kept for the test
     #[arg(long, default_value_t = 0.3, value_name = "SHARE")]
     pub(crate) test: f64,
+    /// Tell the group of a test case too, so that the prior helps to decide whom to ask about it
+    #[arg(long)]
+    pub(crate) groups_at_test: bool,
     /// A method, with settings (repeatable): a policy of `allocate`, goel-faltings, epsilon-first, majority, dawid-skene,
     /// random [default: a choice of them]
     #[arg(long, value_name = "NAME[:KEY=VALUE,...]")]

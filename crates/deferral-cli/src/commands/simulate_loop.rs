@@ -78,7 +78,14 @@ fn plan(args: &SimulateLoop, globals: Globals) -> ClosedLoopPlan {
     };
     let draws = if args.draws == LoopDraws::Fixed { Draws::Fixed } else { Draws::Fresh };
     let trials = args.trials.unwrap_or(published);
-    ClosedLoopPlan { draws, trials, test: args.test, seed: globals.seed, ..ClosedLoopPlan::of(world) }
+    ClosedLoopPlan {
+        draws,
+        trials,
+        test: args.test,
+        groups_at_test: args.groups_at_test,
+        seed: globals.seed,
+        ..ClosedLoopPlan::of(world)
+    }
 }
 
 fn clusters(args: &SimulateLoop) -> OwnClusters {

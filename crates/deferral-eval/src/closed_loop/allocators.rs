@@ -48,7 +48,8 @@ pub fn loop_method(text: &str) -> Result<Box<dyn LoopMethod>, EvalError> {
 }
 
 /// The allocator `method` as a method of the closed loop, called `name`. Whom it would let decide alone is what it
-/// learned, without the prior: the largest output of the networks, or the highest expected competence.
+/// learned, without the prior: the largest output of the networks, or the highest expected competence. Where the group
+/// of a test case is known the networks' weights are mixed with the prior as in training.
 pub fn allocated(name: &str, method: Method) -> Looped {
     Looped::new(name, move |setting, stream| Ok(Box::new(method.start(setting, stream)?)))
 }
@@ -79,7 +80,7 @@ impl Decider for AnyAllocator {
     fn best(&mut self, case: CaseView<'_>, available: &[ExpertId]) -> Option<ExpertId> {
         match self {
             Self::Latent(state) => state.best(case, available),
-            Self::Matching(state) => state.best(case, available),
+            Self::Matching(state) if case.group.is_none() => state.best(case, available),
             other => super::method::largest_share(other, case, available),
         }
     }

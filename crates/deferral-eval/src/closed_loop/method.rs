@@ -70,15 +70,15 @@ pub trait Decider: Send {
         Ok(())
     }
 
-    /// Who should decide `case` among `available` (sorted): the one with the largest share of its seats if it came
-    /// without a group, the first on ties. Nothing is learned, but who decided is remembered where capacities demand it.
+    /// Who should decide `case` among `available` (sorted): the one with the largest share of its seats, the first
+    /// on ties. Nothing is learned, but who decided is remembered where capacities demand it.
     fn best(&mut self, case: CaseView<'_>, available: &[ExpertId]) -> Option<ExpertId> {
         largest_share(self.allocator(), case, available)
     }
 }
 
 pub(super) fn largest_share(allocator: &dyn Allocator, case: CaseView<'_>, available: &[ExpertId]) -> Option<ExpertId> {
-    let shares = allocator.shares(CaseView { group: None, ..case }, available);
+    let shares = allocator.shares(case, available);
     available.get(argmax(&shares)).copied()
 }
 
