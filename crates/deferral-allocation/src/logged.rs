@@ -1,6 +1,6 @@
 //! What a journal tells about draws: the cases of a log that other allocators can be judged by.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use deferral_core::{GroupId, Label, Question};
@@ -19,7 +19,7 @@ use crate::spec::LoopSpec;
 ///
 /// # Errors
 /// If the journal can't be opened or is damaged.
-pub fn logged(path: &Path, gold: &HashMap<String, Label>) -> Result<Vec<Logged>, JournalError> {
+pub fn logged(path: &Path, gold: &BTreeMap<String, Label>) -> Result<Vec<Logged>, JournalError> {
     let spec = Journal::open(path)?.spec()?;
     let mut watch = Watch::new(&spec)?;
     export(path, |record| watch.see(&record, gold, path))?;
@@ -46,7 +46,7 @@ impl Watch {
         })
     }
 
-    fn see(&mut self, record: &Record, gold: &HashMap<String, Label>, path: &Path) -> Result<(), JournalError> {
+    fn see(&mut self, record: &Record, gold: &BTreeMap<String, Label>, path: &Path) -> Result<(), JournalError> {
         let damaged = |error: crate::archive::ArchiveError| JournalError::Damaged {
             path: path.to_owned(),
             reason: error.to_string(),

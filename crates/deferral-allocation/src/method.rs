@@ -146,7 +146,7 @@ impl Method {
             return Err(unfit("left out: this method has no settings".to_owned()));
         };
         let known: Vec<&String> = fields.as_object().map_or_else(Vec::new, |fields| fields.keys().collect());
-        if !known.iter().any(|known| *known == field) {
+        if !known.contains(&field) {
             let known: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
             return Err(ParameterError::new("the setting", field, format!("one of {method}'s: {}", known.join(", "))));
         }
@@ -196,7 +196,7 @@ impl Method {
         let size = Size { features: setting.features, ..Size::new(m) };
         Ok(match self {
             Self::Latent(method) => AnyAllocator::Latent(method.start(setting, stream)?),
-            Self::Matching(method) => AnyAllocator::Matching(method.start(setting, stream)?),
+            Self::Matching(method) => AnyAllocator::Matching(Box::new(method.start(setting, stream)?)),
             Self::Uniform(method) => AnyAllocator::Uniform(method.start(setting)?),
             Self::MultiplicativeWeights(method) => AnyAllocator::MultiplicativeWeights(method.start(&size)?),
             Self::EpsilonGreedy(method) => AnyAllocator::EpsilonGreedy(method.start(&size)?),
@@ -233,7 +233,7 @@ pub enum AnyAllocator {
     /// See [`Method::Latent`].
     Latent(LatentTruthState),
     /// See [`Method::Matching`].
-    Matching(MatchingState),
+    Matching(Box<MatchingState>),
     /// See [`Method::Uniform`].
     Uniform(UniformState),
     /// See [`Method::MultiplicativeWeights`].
@@ -258,7 +258,7 @@ impl AnyAllocator {
     fn inner(&self) -> &dyn Allocator {
         match self {
             Self::Latent(state) => state,
-            Self::Matching(state) => state,
+            Self::Matching(state) => &**state,
             Self::Uniform(state) => state,
             Self::MultiplicativeWeights(state) => state,
             Self::EpsilonGreedy(state) => state,
@@ -274,7 +274,7 @@ impl AnyAllocator {
     fn inner_mut(&mut self) -> &mut dyn Allocator {
         match self {
             Self::Latent(state) => state,
-            Self::Matching(state) => state,
+            Self::Matching(state) => &mut **state,
             Self::Uniform(state) => state,
             Self::MultiplicativeWeights(state) => state,
             Self::EpsilonGreedy(state) => state,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../../../README.md")]
 
+pub use deferral_allocation as allocation;
 pub use deferral_consult as consult;
 pub use deferral_core as core;
 pub use deferral_crowd as crowd;
@@ -13,6 +14,7 @@ pub use deferral_models as models;
 
 /// What most programs need: `use deferral::prelude::*;`.
 pub mod prelude {
+    pub use deferral_allocation::{ClosedLoop, Journal, LatentTruth, LoopSpec, Matching, Prior};
     pub use deferral_core::{
         Absent, CaseWeights, Cases, Columns, Committee, Context, Dataset, Decisions, Features, GroupAttribute, Label,
         Learner, Names, Policy, Recorded, Seat, Selection, Silent, Splitter, Stream, VoteRule, consult,

@@ -1,6 +1,6 @@
 //! `deferral journal`: what a journal holds, whether it is as it was written, and what another policy would have achieved.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -100,7 +100,7 @@ fn estimate<'a>(
     globals: Globals,
 ) -> Result<(), Failure> {
     let spec = Journal::open(file)?.spec()?;
-    let gold = gold.map_or(Ok(HashMap::new()), |path| read_gold(path, &spec))?;
+    let gold = gold.map_or(Ok(BTreeMap::new()), |path| read_gold(path, &spec))?;
     let log = logged(file, &gold)?;
     let options = OffPolicy { seats: spec.method.draws(), clip, ..OffPolicy::default() };
     let stream = Stream::new(globals.seed).child("evaluate");
@@ -149,7 +149,7 @@ fn with_interval(estimate: &OffPolicyEstimate) -> String {
 }
 
 /// The labels of a table, by task.
-fn read_gold(path: &Path, spec: &LoopSpec) -> Result<HashMap<String, Label>, Failure> {
+fn read_gold(path: &Path, spec: &LoopSpec) -> Result<BTreeMap<String, Label>, Failure> {
     let classes: Names = spec.classes.iter().collect();
     let table = read_cases(path, &ReadOptions::default())?;
     let class_of = |name: &str| {
