@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Regions {
     features: usize,
     regions: Vec<Region>,
+    /// The cases of all regions.
+    all: Region,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +34,7 @@ const IMPOSSIBLE: f64 = 1e-6;
 impl Regions {
     pub(crate) fn new(regions: usize, features: usize) -> Self {
         let region = Region { cases: 0.0, mean: vec![0.0; features], squares: vec![0.0; features] };
-        Self { features, regions: vec![region; regions] }
+        Self { features, regions: vec![region.clone(); regions], all: region }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -45,12 +47,8 @@ impl Regions {
         if case.features.len() != self.features || case.features.iter().any(|x| !x.is_finite()) {
             return;
         }
-        region.cases += 1.0;
-        for ((x, mean), squares) in case.features.iter().zip(&mut region.mean).zip(&mut region.squares) {
-            let deviation = x - *mean;
-            *mean += deviation / region.cases;
-            *squares += deviation * (x - *mean);
-        }
+        region.learn(case.features);
+        self.all.learn(case.features);
     }
 
     /// The regions of a case: its group's alone if it is known, else each by its share and density. O(1), or O(G d).
@@ -78,24 +76,20 @@ impl Regions {
         if features.len() != self.features || features.iter().any(|x| !x.is_finite()) || self.len() == 1 {
             return shares.collect();
         }
-        let all = self.all();
-        shares.zip(&self.regions).map(|(share, region)| share + region.log_density(features, &all)).collect()
-    }
-
-    /// All cases as one region.
-    fn all(&self) -> Region {
-        let cases: f64 = self.regions.iter().map(|region| region.cases).sum();
-        let share = |region: &Region| if cases > 0.0 { region.cases / cases } else { 0.0 };
-        let mean_of = |at: usize| self.regions.iter().map(|region| share(region) * region.mean[at]).sum();
-        let mean: Vec<f64> = (0..self.features).map(mean_of).collect();
-        let around =
-            |at: usize, region: &Region| region.squares[at] + region.cases * (region.mean[at] - mean[at]).powi(2);
-        let squares = (0..self.features).map(|at| self.regions.iter().map(|region| around(at, region)).sum()).collect();
-        Region { cases, mean, squares }
+        shares.zip(&self.regions).map(|(share, region)| share + region.log_density(features, &self.all)).collect()
     }
 }
 
 impl Region {
+    fn learn(&mut self, features: &[f64]) {
+        self.cases += 1.0;
+        for ((x, mean), squares) in features.iter().zip(&mut self.mean).zip(&mut self.squares) {
+            let deviation = x - *mean;
+            *mean += deviation / self.cases;
+            *squares += deviation * (x - *mean);
+        }
+    }
+
     /// The log of the density, but for a constant that all regions share.
     fn log_density(&self, features: &[f64], all: &Region) -> f64 {
         let mut log = 0.0;
