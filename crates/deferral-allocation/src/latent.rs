@@ -80,9 +80,9 @@ pub struct LatentTruth {
     pub best: f64,
     /// Cases of each class that the prior counts as; default 4.
     pub strength: f64,
-    /// Cases of a class after which what an annotator did has faded (to 1/e), at least 1; default 100. In
-    /// a simulated crowd of ten a memory of 1000 was no more accurate before its best people became random, and
-    /// recovered four times later.
+    /// Cases of a class after which what an annotator did has faded to 1/e, at least 1; default 100. In a simulated crowd
+    /// of ten whose two best became random and whose two worst became best, memories of 100 and 1000 were right .94 of
+    /// the time before, and .84 and .68 from the 200th to the 500th task after. Only votes make memories fade.
     pub memory: f64,
     /// What is done where all similarities are equal; default: majority.
     pub unordered: Unordered,
@@ -244,10 +244,8 @@ impl LatentTruthState {
 
     /// The share of each class in `group`, as far as it is known: K numbers that sum to one.
     pub fn class_shares(&self, group: GroupId) -> Vec<f64> {
-        let mut shares = match group.index() < self.regions.len() {
-            true => self.counts(group.index()).to_vec(),
-            false => vec![1.0; self.classes],
-        };
+        let known = group.index() < self.regions.len();
+        let mut shares = if known { self.counts(group.index()).to_vec() } else { vec![1.0; self.classes] };
         crate::prior::normalise(&mut shares);
         shares
     }

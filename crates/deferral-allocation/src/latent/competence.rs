@@ -168,7 +168,9 @@ fn absorb(row: &mut [f64], vote: usize, probability: f64) {
     }
     let sure = (1.0 - square_of_means) / variance - 1.0;
     let sure = if sure.is_finite() { sure.clamp(FEWEST, total + 1.0) } else { total };
-    row.iter_mut().for_each(|count| *count *= sure);
+    for count in row {
+        *count *= sure;
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Regions {
     features: usize,
-    regions: Vec<Region>,
+    of_group: Vec<Region>,
     /// The cases of all regions.
     all: Region,
 }
@@ -34,16 +34,16 @@ const IMPOSSIBLE: f64 = 1e-6;
 impl Regions {
     pub(crate) fn new(regions: usize, features: usize) -> Self {
         let region = Region { cases: 0.0, mean: vec![0.0; features], squares: vec![0.0; features] };
-        Self { features, regions: vec![region.clone(); regions], all: region }
+        Self { features, of_group: vec![region.clone(); regions], all: region }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.regions.len()
+        self.of_group.len()
     }
 
     /// Learns where the group of a case lies, if it has one that is known. O(d).
     pub(crate) fn learn(&mut self, case: CaseView<'_>) {
-        let Some(region) = case.group.and_then(|group| self.regions.get_mut(group.index())) else { return };
+        let Some(region) = case.group.and_then(|group| self.of_group.get_mut(group.index())) else { return };
         if case.features.len() != self.features || case.features.iter().any(|x| !x.is_finite()) {
             return;
         }
@@ -66,17 +66,19 @@ impl Regions {
         let mut membership: Membership = probabilities.into_iter().enumerate().collect();
         membership.retain(|(_, probability)| *probability > IMPOSSIBLE);
         let total: f64 = membership.iter().map(|(_, probability)| probability).sum();
-        membership.iter_mut().for_each(|(_, probability)| *probability /= total);
+        for (_, probability) in &mut membership {
+            *probability /= total;
+        }
         membership
     }
 
     /// The log of share times density of each region, but for a constant.
     fn scores(&self, features: &[f64]) -> Vec<f64> {
-        let shares = self.regions.iter().map(|region| (region.cases + 1.0).ln());
+        let shares = self.of_group.iter().map(|region| (region.cases + 1.0).ln());
         if features.len() != self.features || features.iter().any(|x| !x.is_finite()) || self.len() == 1 {
             return shares.collect();
         }
-        shares.zip(&self.regions).map(|(share, region)| share + region.log_density(features, &self.all)).collect()
+        shares.zip(&self.of_group).map(|(share, region)| share + region.log_density(features, &self.all)).collect()
     }
 }
 
