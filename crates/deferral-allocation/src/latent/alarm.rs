@@ -71,8 +71,8 @@ const NOTICED: f64 = 1e-9;
 ///
 /// In each group the learned competences `a_j` with variances `v_j` are compared with the nearest ones that the prior
 /// allows, `f_j`: not decreasing in similarity, equal where similarities are (isotonic regression). With a deviation
-/// `tau` between people who are alike, `sum (a_j - f_j)^2 / (v_j + tau^2)` is at most about chi-squared with one degree
-/// of freedom less than people. The groups are combined by Fisher's sum of logs, for contradictions spread over
+/// `tau` between people who are alike, `sum (a_j - f_j)^2 / (v_j + tau^2)` is about chi-squared, given the blocks that the
+/// fit consists of, with as many degrees of freedom as there are people more than blocks (Wollan and Dykstra 1986). The groups are combined by Fisher's sum of logs, for contradictions spread over
 /// all, and by Bonferroni's smallest, for one in a single group; the smaller of the two counts twice. Competences are pulled
 /// towards the prior, and the fit is freer than a constant: both make the test conservative. O(G m log m).
 pub(super) fn contradiction(prior: &Prior, competence: &Competence, tau: f64) -> Option<Alarm> {
@@ -96,19 +96,17 @@ struct Test {
 impl Test {
     fn of(prior: &Prior, competence: &Competence, region: usize, tau: f64) -> Option<Self> {
         let (judged, tied) = judged(prior, competence, region);
-        let fits = increasing(&judged, &tied, tau);
+        let (fits, blocks) = increasing(&judged, &tied, tau);
         // In deviations from what the prior allows.
         let distance = |(judged, fit): (&Judged, &f64)| (judged.accuracy - fit) / judged.deviation.hypot(tau);
         let distances: Vec<f64> = judged.iter().zip(&fits).map(distance).collect();
         let by_distance = |&a: &usize, &b: &usize| distances[a].total_cmp(&distances[b]);
         let worse = judged[(0..judged.len()).min_by(by_distance)?];
         let better = judged[(0..judged.len()).max_by(by_distance)?];
-        if judged.len() < 2 {
-            return None;
-        }
         let statistic: f64 = distances.iter().map(|distance| distance * distance).sum();
-        let p_value = tail(statistic, (judged.len() - 1) as f64);
-        Some(Self { p_value, group: GroupId::at(region), better, worse })
+        let freedom = judged.len() - blocks;
+        let p_value = tail(statistic, freedom as f64);
+        (freedom > 0).then_some(Self { p_value, group: GroupId::at(region), better, worse })
     }
 }
 
@@ -133,8 +131,9 @@ fn judged(prior: &Prior, competence: &Competence, region: usize) -> (Vec<Judged>
     (judged, tied)
 }
 
-/// The nearest accuracies that do not decrease and are equal within ties: pool adjacent violators.
-fn increasing(judged: &[Judged], tied: &[usize], tau: f64) -> Vec<f64> {
+/// The nearest accuracies that do not decrease and are equal within ties, and how many different ones there are: pool
+/// adjacent violators.
+fn increasing(judged: &[Judged], tied: &[usize], tau: f64) -> (Vec<f64>, usize) {
     // Weight, weighted sum and number of people of each block.
     let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
     let mut rest = judged;
@@ -150,10 +149,75 @@ fn increasing(judged: &[Judged], tied: &[usize], tau: f64) -> Vec<f64> {
         }
         blocks.push(block);
     }
-    blocks.into_iter().flat_map(|(weight, sum, people)| std::iter::repeat_n(sum / weight, people)).collect()
+    let fits = blocks.iter().flat_map(|&(weight, sum, people)| std::iter::repeat_n(sum / weight, people)).collect();
+    (fits, blocks.len())
 }
 
 /// The probability that a chi-squared variable is larger.
 fn tail(statistic: f64, freedom: f64) -> f64 {
     ChiSquared::new(freedom).map_or(1.0, |chi_squared| chi_squared.sf(statistic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Competences after 50 cases of each class on which everybody was right so often, and three more.
+    fn heard(right: &[f64]) -> Competence {
+        let mut competence = Competence::new(2, 1);
+        for (annotator, &accuracy) in right.iter().enumerate() {
+            competence.push(&[accuracy], 50.0);
+            for _ in 0..3 {
+                competence.learn((annotator, 0), 0, &[1.0, 0.0], (50.0, 1e12));
+                competence.learn((annotator, 0), 1, &[0.0, 1.0], (50.0, 1e12));
+            }
+        }
+        competence
+    }
+
+    fn prior(similarities: &[f64]) -> Prior {
+        Prior::from_fn(similarities.len(), 1, |annotator, _| similarities[annotator]).unwrap()
+    }
+
+    #[test]
+    fn an_order_that_holds_is_not_contradicted() {
+        let alarm = contradiction(&prior(&[0.9, 0.5, 0.1]), &heard(&[0.9, 0.7, 0.5]), 0.1);
+        assert_eq!(alarm, None);
+        let alike = contradiction(&prior(&[0.9, 0.1, 0.1]), &heard(&[0.9, 0.6, 0.5]), 0.1).unwrap();
+        assert!(alike.p_value > 0.2, "{alike:?}");
+    }
+
+    #[test]
+    fn the_wrong_order_is_contradicted_and_says_by_whom() {
+        let alarm = contradiction(&prior(&[0.9, 0.1, 0.1]), &heard(&[0.8, 0.05, 0.8]), 0.1).unwrap();
+        assert!(alarm.p_value < 1e-4, "{alarm:?}");
+        assert_eq!((alarm.better.expert, alarm.worse.expert), (ExpertId(2), ExpertId(1)));
+        let text = alarm.to_string();
+        assert!(
+            text.starts_with("the votes contradict the prior in group 0: annotator 2 (similarity 0.10) seems right 0.")
+        );
+        assert!(text.contains("annotator 1 (similarity 0.10) 0."), "{text}");
+        let falling = contradiction(&prior(&[0.1, 0.5, 0.9]), &heard(&[0.95, 0.6, 0.2]), 0.1).unwrap();
+        assert!(falling.p_value < 1e-4, "{falling:?}");
+    }
+
+    #[test]
+    fn violators_are_pooled_by_weight() {
+        let judged = |accuracy: f64| Judged { expert: ExpertId(0), similarity: 0.0, accuracy, deviation: 0.0 };
+        let (fits, blocks) = increasing(&[0.2, 0.7, 0.5, 0.9].map(judged), &[1, 1, 1, 1], 0.1);
+        assert_eq!(blocks, 3);
+        assert!(
+            fits.iter().zip([0.2, 0.6, 0.6, 0.9]).all(|(fit, expected)| (fit - expected).abs() < 1e-12),
+            "{fits:?}"
+        );
+    }
+
+    #[test]
+    fn who_was_not_heard_is_not_judged() {
+        let mut competence = Competence::new(2, 1);
+        competence.push(&[0.8], 4.0);
+        competence.push(&[0.1], 4.0);
+        assert_eq!(contradiction(&prior(&[0.1, 0.9]), &competence, 0.1), None);
+        assert_eq!(contradiction(&Prior::new(3), &Competence::new(2, 3), 0.1), None);
+    }
 }

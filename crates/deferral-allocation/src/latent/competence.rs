@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// When the class is k with probability p, the exact posterior of row k after vote l is a mixture: with p that of one
 /// more count on l, with 1 - p the old one. It is replaced by the Dirichlet distribution of the same means and the same
-/// total variance (assumed density filtering; Maybeck 1982, chapter 12; Opper 1998). So a vote of which nobody knows
-/// whether it is right moves no mean and makes nobody surer, where adding the soft count p would.
+/// total variance (assumed density filtering; Maybeck 1982, chapter 12; Opper 1998). So a doubtful vote
+/// counts for less than the soft count p: early votes, when nobody is known yet, do not make up anybody's mind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Competence {
     classes: usize,
@@ -85,10 +85,6 @@ impl Competence {
 
     fn cell(&self, annotator: usize, region: usize) -> usize {
         annotator * self.regions + region
-    }
-
-    pub(crate) fn annotators(&self) -> usize {
-        self.heard.len() / self.regions
     }
 
     pub(crate) fn summary(&self, annotator: usize, region: usize) -> Summary {
@@ -172,5 +168,87 @@ fn absorb(row: &mut [f64], vote: usize, probability: f64) {
     }
     let sure = (1.0 - square_of_means) / variance - 1.0;
     let sure = if sure.is_finite() { sure.clamp(FEWEST, total + 1.0) } else { total };
-    row.iter_mut().for_each(|count| *count *= sure);
+    for count in row {
+        *count *= sure;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SURENESS: (f64, f64) = (4.0, 1e12);
+
+    fn one(accuracy: f64) -> Competence {
+        let mut competence = Competence::new(2, 1);
+        competence.push(&[accuracy], 4.0);
+        competence
+    }
+
+    #[test]
+    fn half_a_vote_by_hand() {
+        // Beta(3, 1) and right with probability 1/2: mean .5 (4/5 + 3/4), mean square .5 (2/3 + 3/5).
+        let mut row = [3.0, 1.0];
+        absorb(&mut row, 0, 0.5);
+        let total = 0.775 * 0.225 / (0.5 * (2.0 / 3.0 + 0.6) - 0.775 * 0.775) - 1.0;
+        assert!((row[0] - 0.775 * total).abs() < 1e-12 && (row[1] - 0.225 * total).abs() < 1e-12, "{row:?}");
+        assert!((total - 4.331_210_191).abs() < 1e-8);
+    }
+
+    #[test]
+    fn a_sure_vote_is_a_count() {
+        let mut row = [3.0, 1.0, 2.0];
+        absorb(&mut row, 2, 1.0);
+        assert!(row.iter().zip([3.0, 1.0, 3.0]).all(|(count, expected)| (count - expected).abs() < 1e-9), "{row:?}");
+        absorb(&mut row, 0, 0.0);
+        assert!(row.iter().zip([3.0, 1.0, 3.0]).all(|(count, expected)| (count - expected).abs() < 1e-9), "{row:?}");
+    }
+
+    #[test]
+    fn a_doubtful_vote_counts_for_less_than_its_probability() {
+        for (vote, probability) in [(0, 0.1), (0, 0.5), (0, 0.9), (1, 0.1), (1, 0.5), (1, 0.9)] {
+            let mut row = [3.0, 1.0];
+            absorb(&mut row, vote, probability);
+            let gained = row.iter().sum::<f64>() - 4.0;
+            assert!(gained < probability, "{vote} {probability}: {gained}");
+        }
+    }
+
+    #[test]
+    fn known_labels_are_counted_and_fade() {
+        let mut competence = one(0.8);
+        for _ in 0..50 {
+            competence.learn((0, 0), 1, &[0.0, 1.0], SURENESS);
+        }
+        let learned: Vec<f64> = competence.given_vote(0, 0, 1).collect();
+        assert!((learned[0] - 0.2).abs() < 1e-6 && (learned[1] - 53.2 / 54.0).abs() < 1e-6, "{learned:?}");
+        assert_eq!(competence.heard(0, 0), 50.0);
+        for _ in 0..50 {
+            competence.learn((0, 0), 0, &[0.0, 1.0], (4.0, 10.0));
+        }
+        let faded = competence.given_vote(0, 0, 1).nth(1).unwrap();
+        assert!(faded < 0.4, "{faded}");
+    }
+
+    #[test]
+    fn overlap_is_the_mean_of_all_pairs() {
+        let mut competence = Competence::new(3, 1);
+        competence.push(&[0.7], 10.0);
+        // Every pair: 2 sqrt(.7 x .15) + .15.
+        assert!((competence.summary(0, 0).overlap - (2.0 * (0.7f64 * 0.15).sqrt() + 0.15)).abs() < 1e-9);
+        let mut worse = Competence::new(3, 1);
+        worse.push(&[0.2], 10.0);
+        assert_eq!(worse.summary(0, 0).overlap, 1.0);
+    }
+
+    #[test]
+    fn another_expectation_keeps_what_was_learned() {
+        let mut competence = one(0.5);
+        for _ in 0..20 {
+            competence.learn((0, 0), 1, &[0.0, 1.0], SURENESS);
+        }
+        competence.expect(0, 0, 0.8, 4.0);
+        let learned: Vec<f64> = competence.given_vote(0, 0, 1).collect();
+        assert!((learned[1] - 23.2 / 24.0).abs() < 1e-6 && (learned[0] - 0.2).abs() < 1e-6, "{learned:?}");
+    }
 }

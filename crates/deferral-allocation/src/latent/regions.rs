@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Regions {
     features: usize,
-    regions: Vec<Region>,
+    of_group: Vec<Region>,
+    /// The cases of all regions.
+    all: Region,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,25 +34,21 @@ const IMPOSSIBLE: f64 = 1e-6;
 impl Regions {
     pub(crate) fn new(regions: usize, features: usize) -> Self {
         let region = Region { cases: 0.0, mean: vec![0.0; features], squares: vec![0.0; features] };
-        Self { features, regions: vec![region; regions] }
+        Self { features, of_group: vec![region.clone(); regions], all: region }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.regions.len()
+        self.of_group.len()
     }
 
     /// Learns where the group of a case lies, if it has one that is known. O(d).
     pub(crate) fn learn(&mut self, case: CaseView<'_>) {
-        let Some(region) = case.group.and_then(|group| self.regions.get_mut(group.index())) else { return };
+        let Some(region) = case.group.and_then(|group| self.of_group.get_mut(group.index())) else { return };
         if case.features.len() != self.features || case.features.iter().any(|x| !x.is_finite()) {
             return;
         }
-        region.cases += 1.0;
-        for ((x, mean), squares) in case.features.iter().zip(&mut region.mean).zip(&mut region.squares) {
-            let deviation = x - *mean;
-            *mean += deviation / region.cases;
-            *squares += deviation * (x - *mean);
-        }
+        region.learn(case.features);
+        self.all.learn(case.features);
     }
 
     /// The regions of a case: its group's alone if it is known, else each by its share and density. O(1), or O(G d).
@@ -68,34 +66,32 @@ impl Regions {
         let mut membership: Membership = probabilities.into_iter().enumerate().collect();
         membership.retain(|(_, probability)| *probability > IMPOSSIBLE);
         let total: f64 = membership.iter().map(|(_, probability)| probability).sum();
-        membership.iter_mut().for_each(|(_, probability)| *probability /= total);
+        for (_, probability) in &mut membership {
+            *probability /= total;
+        }
         membership
     }
 
     /// The log of share times density of each region, but for a constant.
     fn scores(&self, features: &[f64]) -> Vec<f64> {
-        let shares = self.regions.iter().map(|region| (region.cases + 1.0).ln());
+        let shares = self.of_group.iter().map(|region| (region.cases + 1.0).ln());
         if features.len() != self.features || features.iter().any(|x| !x.is_finite()) || self.len() == 1 {
             return shares.collect();
         }
-        let all = self.all();
-        shares.zip(&self.regions).map(|(share, region)| share + region.log_density(features, &all)).collect()
-    }
-
-    /// All cases as one region.
-    fn all(&self) -> Region {
-        let cases: f64 = self.regions.iter().map(|region| region.cases).sum();
-        let share = |region: &Region| if cases > 0.0 { region.cases / cases } else { 0.0 };
-        let mean_of = |at: usize| self.regions.iter().map(|region| share(region) * region.mean[at]).sum();
-        let mean: Vec<f64> = (0..self.features).map(mean_of).collect();
-        let around =
-            |at: usize, region: &Region| region.squares[at] + region.cases * (region.mean[at] - mean[at]).powi(2);
-        let squares = (0..self.features).map(|at| self.regions.iter().map(|region| around(at, region)).sum()).collect();
-        Region { cases, mean, squares }
+        shares.zip(&self.of_group).map(|(share, region)| share + region.log_density(features, &self.all)).collect()
     }
 }
 
 impl Region {
+    fn learn(&mut self, features: &[f64]) {
+        self.cases += 1.0;
+        for ((x, mean), squares) in features.iter().zip(&mut self.mean).zip(&mut self.squares) {
+            let deviation = x - *mean;
+            *mean += deviation / self.cases;
+            *squares += deviation * (x - *mean);
+        }
+    }
+
     /// The log of the density, but for a constant that all regions share.
     fn log_density(&self, features: &[f64], all: &Region) -> f64 {
         let mut log = 0.0;
