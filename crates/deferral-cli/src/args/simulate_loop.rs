@@ -13,6 +13,18 @@ pub(crate) struct SimulateLoop {
     /// stand-in for the toxicity data)
     #[arg(long, value_enum, default_value_t = LoopWorld::Clusters)]
     pub(crate) data: LoopWorld,
+    /// The published ratings, specialized_rater_pools_data.csv, in place of the stand-in
+    #[arg(long, value_name = "FILE", requires = "comments")]
+    pub(crate) ratings: Option<PathBuf>,
+    /// The comments that were rated, train.csv of Civil Comments
+    #[arg(long, value_name = "FILE", requires = "ratings")]
+    pub(crate) comments: Option<PathBuf>,
+    /// Word vectors for the features of the comments, in the text format of GloVe; without them they have none
+    #[arg(long, value_name = "FILE", requires = "ratings")]
+    pub(crate) vectors: Option<PathBuf>,
+    /// A missing rating is a vote for `none`, as in the released code, and not no vote
+    #[arg(long, requires = "ratings")]
+    pub(crate) missing_is_none: bool,
     /// Cases [default: 10000 of clusters, 25500 comments, as published]
     #[arg(long, value_parser = amount, value_name = "N")]
     pub(crate) cases: Option<usize>,

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use deferral_core::files::write_atomically;
+use deferral_data::text::WordVectors;
+use deferral_data::{MissingRating, read_rater_pools};
 use deferral_eval::closed_loop::{
-    Change, ChangePlan, ClosedLoopPlan, Draws, LoopMethod, NoiseSweep, World, allocated, loop_method, noise_grid,
+    Change, ChangePlan, ClosedLoopPlan, Draws, LoopData, LoopMethod, NoiseSweep, World, allocated, loop_method,
+    noise_grid,
 };
 use deferral_experts::{OwnClusters, RaterPools};
 
@@ -36,7 +39,7 @@ pub(crate) fn run(args: &SimulateLoop, globals: Globals) -> Result<(), Failure> 
         return run_change(args, change, globals);
     }
     let methods = methods(args)?;
-    let plan = plan(args, globals);
+    let plan = plan(args, globals)?;
     match args.sweep {
         Some(points) => {
             let sweep = plan.sweep_noise(&noise_grid(points), &methods, &|_| {})?;
@@ -59,33 +62,37 @@ pub(crate) fn run(args: &SimulateLoop, globals: Globals) -> Result<(), Failure> 
 }
 
 fn methods(args: &SimulateLoop) -> Result<Vec<Box<dyn LoopMethod>>, Failure> {
-    let choice = if args.data == LoopWorld::Raters { CHOICE_OF_RATERS } else { CHOICE };
+    let choice = if args.data == LoopWorld::Raters || args.ratings.is_some() { CHOICE_OF_RATERS } else { CHOICE };
     let names: Vec<&str> =
         if args.method.is_empty() { choice.to_vec() } else { args.method.iter().map(String::as_str).collect() };
     Ok(names.into_iter().map(loop_method).collect::<Result<_, _>>()?)
 }
 
-fn plan(args: &SimulateLoop, globals: Globals) -> ClosedLoopPlan {
-    let (world, published) = match args.data {
-        LoopWorld::Clusters => {
+fn plan(args: &SimulateLoop, globals: Globals) -> Result<ClosedLoopPlan, Failure> {
+    let (world, published) = match (&args.ratings, &args.comments, args.data) {
+        (Some(ratings), Some(comments), _) => (published_ratings(args, ratings, comments)?, 25),
+        (_, _, LoopWorld::Clusters) => {
             let (clusters, rotation) = (clusters(args), usize::from(args.wrong_prior));
             (World::Clusters { clusters, noise: args.noise, rotation }, 50)
         }
-        LoopWorld::Raters => {
+        (_, _, LoopWorld::Raters) => {
             let pools = RaterPools::default();
             (World::Pools(RaterPools { comments: args.cases.unwrap_or(pools.comments), ..pools }), 25)
         }
     };
     let draws = if args.draws == LoopDraws::Fixed { Draws::Fixed } else { Draws::Fresh };
     let trials = args.trials.unwrap_or(published);
-    ClosedLoopPlan {
-        draws,
-        trials,
-        test: args.test,
-        groups_at_test: args.groups_at_test,
-        seed: globals.seed,
-        ..ClosedLoopPlan::of(world)
-    }
+    let (test, groups_at_test) = (args.test, args.groups_at_test);
+    Ok(ClosedLoopPlan { draws, trials, test, groups_at_test, seed: globals.seed, ..ClosedLoopPlan::of(world) })
+}
+
+/// The ratings that were published, with what reading them came to as a note.
+fn published_ratings(args: &SimulateLoop, ratings: &Path, comments: &Path) -> Result<World, Failure> {
+    let missing = if args.missing_is_none { MissingRating::Zero } else { MissingRating::NoVote };
+    let pools = read_rater_pools(ratings, comments, missing)?;
+    render::note(&pools.report.to_string());
+    let vectors = args.vectors.as_deref().map(WordVectors::read).transpose().map_err(Failure::input)?;
+    Ok(World::Given(LoopData::of_rater_pools(pools, vectors.as_ref())?.into()))
 }
 
 fn clusters(args: &SimulateLoop) -> OwnClusters {

@@ -25,6 +25,7 @@ mod data;
 mod method;
 mod noise;
 mod plan;
+mod ratings;
 mod report;
 mod score;
 mod session;
