@@ -307,3 +307,30 @@ fn a_file_cut_off_anywhere_is_refused() {
         }
     }
 }
+
+#[test]
+fn a_page_that_is_blank_is_missed_or_free() {
+    let (disk, state, last) = undisturbed(&script(60, 9));
+    disk.open().unwrap().close().unwrap();
+    let bytes = disk.bytes();
+    let mut refused = 0;
+    for start in (0..bytes.len()).step_by(4096) {
+        let mut damaged = bytes.clone();
+        damaged[start..][..4096].fill(0);
+        match Disk::of(damaged).open() {
+            Ok(journal) => assert_eq!((&journal.state, journal.last), (&state, last), "{start}"),
+            Err(error) => {
+                assert_clear(&error.to_string());
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 5, "{refused}");
+}
+
+#[test]
+fn a_panic_of_the_store_would_be_an_error() {
+    let read = contain(path(), || -> Result<(), JournalError> { panic!("page {} is odd", 7) });
+    let expected = "team.redb is damaged: reading it failed unexpectedly (page 7 is odd); restore it from a copy";
+    assert_eq!(read.unwrap_err().to_string(), expected);
+}
