@@ -92,18 +92,13 @@ impl ClosedLoop {
         let mut team = Team::default();
         let mut prices = Vec::new();
         for founder in &spec.team {
-            let row = similarity_row(&groups, &founder.similarity).map_err(|reason| {
-                ParameterError::new(&founder.worker, reason, "a member with similarities to the groups")
-            })?;
-            let price = price(founder.cost)
-                .map_err(|reason| ParameterError::new(&founder.worker, reason, "a member with a price of 0 or more"))?;
-            ParameterError::check(
-                team.id(&founder.worker).is_none(),
-                "the team",
-                &founder.worker,
-                "names that differ",
-            )?;
-            team.add(&founder.worker, Annotator::new(price, founder.capacity, founder.budget));
+            let worker = &founder.worker;
+            let wrong = |reason| ParameterError::new("the team", format!("{worker} ({reason})"), "people who can join");
+            let row = similarity_row(&groups, &founder.similarity).map_err(wrong)?;
+            let price = price(founder.cost).map_err(wrong)?;
+            check_budget(founder.budget).map_err(wrong)?;
+            ParameterError::check(team.id(worker).is_none(), "the team", worker, "names that differ")?;
+            team.add(worker, Annotator::new(price, founder.capacity, founder.budget));
             prior.push(&row);
             prices.push(price);
         }
@@ -145,6 +140,11 @@ impl ClosedLoop {
         self.open.len()
     }
 
+    /// Tasks that ever arrived.
+    pub fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
     /// Tasks that are decided.
     pub fn decided(&self) -> u64 {
         self.decided
@@ -165,9 +165,13 @@ impl ClosedLoop {
         self.team.id(worker)
     }
 
-    /// When the next lease ends, if one does.
-    pub fn next_lease_end(&self) -> Option<f64> {
-        self.leases.first().map(|(end, _)| f64::from_bits(*end))
+    /// When something happens next even if no event comes: a lease ends, or the time window begins in which somebody can
+    /// be asked about a task that waits. O(m) if one does.
+    pub fn next_timeout(&self) -> Option<f64> {
+        let lease = self.leases.first().map(|(end, _)| f64::from_bits(*end));
+        let waits = !self.waiting.is_empty() && self.team.has_more_time_after(self.window_number());
+        let window = waits.then(|| ((self.now / self.window).floor() + 1.0) * self.window);
+        lease.into_iter().chain(window).reduce(f64::min)
     }
 
     /// The time of the last event.
@@ -203,18 +207,20 @@ impl ClosedLoop {
         }
     }
 
-    /// Lets time pass until `at`: leases end, and a new time window brings new capacity.
+    /// Lets time pass until `at`: leases end, which gives money back, and a new time window brings new capacity.
     fn pass(&mut self, at: Option<f64>, desk: &mut Desk<'_>) -> Result<bool, ArchiveError> {
         let Some(at) = at.filter(|at| at.is_finite() && *at > self.now) else { return Ok(false) };
         let before = self.window_number();
+        let mut has_money_again = false;
         self.now = at;
         while let Some(&(end, number)) = self.leases.first().filter(|(end, _)| f64::from_bits(*end) <= at) {
             self.leases.remove(&(end, number));
             let silent = self.open.get(&number).map_or_else(Vec::new, |task| task.pending.clone());
             self.give_up(number, &silent);
+            has_money_again |= silent.iter().any(|annotator| self.team.get(*annotator).budget.is_some());
             self.offer_again(number, desk)?;
         }
-        if self.window_number() != before {
+        if has_money_again || self.window_number() != before {
             self.offer_waiting(desk)?;
         }
         Ok(true)
@@ -226,7 +232,9 @@ impl ClosedLoop {
 
     fn task(&mut self, name: &str, features: &[f64], group: Option<&str>, desk: &mut Desk<'_>) -> Result<bool, Stop> {
         if let Some(number) = self.numbers.get(name) {
-            desk.replies.push(self.committee(&self.open[number]));
+            let open = &self.open[number];
+            let waits = open.pending.is_empty();
+            desk.replies.push(if waits { Reply::Waiting { task: name.to_owned() } } else { self.committee(open) });
             return Ok(false);
         }
         if let Some(closed) = desk.archive.find(name)? {
@@ -276,6 +284,10 @@ impl ClosedLoop {
             return Ok(false);
         }
         open.votes.push(vote);
+        if !open.pending.contains(&expert) {
+            // The price was given back when their seat was given up.
+            self.team.charge(expert);
+        }
         open.pending.retain(|pending| *pending != expert);
         if open.pending.is_empty() {
             self.decide(number, desk)?;
@@ -310,10 +322,10 @@ impl ClosedLoop {
         (capacity, budget): (Option<u32>, Option<f64>),
         desk: &mut Desk<'_>,
     ) -> Result<bool, Stop> {
-        let row = similarity_row(&self.groups, similarity)
-            .map_err(|reason| Stop::refuse(format!("`{worker}` cannot join: {reason}")))?;
-        let price = price(cost).map_err(|reason| Stop::refuse(format!("`{worker}` cannot join: {reason}")))?;
-        check_budget(worker, budget)?;
+        let wrong = |reason| Stop::refuse(format!("`{worker}` cannot join: {reason}"));
+        let row = similarity_row(&self.groups, similarity).map_err(wrong)?;
+        let price = price(cost).map_err(wrong)?;
+        check_budget(budget).map_err(wrong)?;
         let standing = match self.team.id(worker) {
             Some(known) if self.team.get(known).present => Standing::Present,
             Some(known) => {
@@ -361,7 +373,7 @@ impl ClosedLoop {
         desk: &mut Desk<'_>,
     ) -> Result<bool, Stop> {
         let expert = self.annotator(worker)?;
-        check_budget(worker, budget)?;
+        check_budget(budget).map_err(|reason| Stop::refuse(format!("`{worker}` has {reason}")))?;
         let annotator = self.team.get_mut(expert);
         let before = *annotator;
         annotator.capacity = capacity;
@@ -450,9 +462,9 @@ fn price(cost: Option<f64>) -> Result<f64, String> {
     if price.is_finite() && price >= 0.0 { Ok(price) } else { Err(format!("a cost of {price}; give 0 or more")) }
 }
 
-fn check_budget(worker: &str, budget: Option<f64>) -> Result<(), Stop> {
+fn check_budget(budget: Option<f64>) -> Result<(), String> {
     match budget.filter(|budget| !(budget.is_finite() && *budget >= 0.0)) {
-        Some(wrong) => Err(Stop::refuse(format!("`{worker}` has a budget of {wrong}; give 0 or more"))),
+        Some(wrong) => Err(format!("a budget of {wrong}; give 0 or more")),
         None => Ok(()),
     }
 }
