@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Something that happened. `at` is the time in seconds on any clock that does not run backwards; an event without it
 /// happens at the time of the one before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", deny_unknown_fields)]
+#[serde(tag = "event", deny_unknown_fields, expecting = "an object with the field `event`")]
 pub enum Event {
     /// A task arrived.
     #[serde(rename = "task")]
