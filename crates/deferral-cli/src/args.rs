@@ -103,7 +103,7 @@ pub(crate) enum Command {
     /// Write generated cases and decisions to files
     #[command(after_help = "Example:\n  deferral simulate moderation --cases-out posts.csv --decisions-out labels.csv")]
     Simulate(Simulate),
-    /// List the methods that --method takes
+    /// List the methods that --method takes, and the policies of the closed loop
     #[command(after_help = "Example:\n  deferral methods --json")]
     Methods,
     /// Print the completion script of a shell

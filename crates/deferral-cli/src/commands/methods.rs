@@ -1,5 +1,6 @@
-//! `deferral methods`: the list that --method takes.
+//! `deferral methods`: the lists that --method, --fairness and --policy take.
 
+use deferral_allocation::Method;
 use deferral_eval::{FAIRNESS, Known, METHODS};
 use serde::Serialize;
 
@@ -12,15 +13,16 @@ struct Line {
     name: &'static str,
     about: &'static str,
     source: &'static str,
-    /// `method`, or `fairness` around one.
+    /// `method`, `fairness` around one, or `policy` of the closed loop.
     kind: &'static str,
 }
 
 pub(crate) fn run(globals: Globals) -> Result<(), Failure> {
     if globals.json {
         let line = |kind| move |m: &Known| Line { name: m.name, about: m.about, source: m.source, kind };
-        let lines: Vec<Line> =
-            METHODS.iter().map(line("method")).chain(FAIRNESS.iter().map(line("fairness"))).collect();
+        let methods = METHODS.iter().map(line("method")).chain(FAIRNESS.iter().map(line("fairness")));
+        let policy = |&(name, about): &(&'static str, &'static str)| Line { name, about, source: "", kind: "policy" };
+        let lines: Vec<Line> = methods.chain(Method::names().iter().map(policy)).collect();
         return Ok(render::print_json(&lines)?);
     }
     let line = |m: &Known| format!("{:24}{}", m.name, m.about);
@@ -28,5 +30,9 @@ pub(crate) fn run(globals: Globals) -> Result<(), Failure> {
     let mut text = lines(METHODS);
     text += "\nFairness, behind a method as in joint:k=5+minimax, or with fit --fairness and --guarantee:\n";
     text += &lines(FAIRNESS);
+    text += "\nPolicies of the closed loop, for allocate --policy, journal evaluate and simulate closed-loop:\n";
+    for (name, about) in Method::names() {
+        text += &format!("{name:24}{about}\n");
+    }
     Ok(render::print(&text)?)
 }

@@ -41,24 +41,19 @@ pub fn read_error_costs(path: &Path, labels: &Names) -> Result<Vec<Vec<f64>>, Ta
     while source.advance()? {
         let label = |column: usize| {
             let name = Missing::new([]).cell(source.raw(column)).unwrap_or_default();
-            labels.position(name).ok_or_else(|| refused(&source, column, "one of the labels that the model knows"))
+            labels.position(name).ok_or_else(|| source.refused(column, "one of the labels that the model knows"))
         };
         let (t, d) = (label(truth)?, label(predicted)?);
         let value = source.raw(cost).and_then(|cell| cell.trim().parse::<f64>().ok());
         let Some(value) = value.filter(|value| value.is_finite() && *value >= 0.0) else {
-            return Err(refused(&source, cost, "a number from 0 on"));
+            return Err(source.refused(cost, "a number from 0 on"));
         };
         if !listed.insert((t, d)) {
-            return Err(refused(&source, predicted, "a new pair of labels (this one is listed twice)"));
+            return Err(source.refused(predicted, "a new pair of labels (this one is listed twice)"));
         }
         costs[t][d] = value;
     }
     Ok(costs)
-}
-
-fn refused(source: &Source, column: usize, expected: &'static str) -> TableError {
-    let value = source.raw(column).unwrap_or_default().to_owned();
-    TableError::BadCell { place: source.place(column).into(), value, expected }
 }
 
 #[cfg(test)]

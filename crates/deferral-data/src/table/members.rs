@@ -47,7 +47,7 @@ pub fn read_members(path: &Path) -> Result<Vec<Member>, TableError> {
     while source.advance()? {
         let Some(name) = filled(&source, worker) else { continue };
         if !listed.insert(name.to_owned()) {
-            return Err(refused(&source, worker, "a new name (this worker is listed twice)"));
+            return Err(source.refused(worker, "a new name (this worker is listed twice)"));
         }
         members.push(Member {
             worker: name.to_owned(),
@@ -88,10 +88,10 @@ pub fn read_similarities(path: &Path) -> Result<Vec<(String, String, f64)>, Tabl
         let pair = (name.to_owned(), suited.to_owned());
         let between = |cell: &str| amount(cell).filter(|similarity| *similarity <= 1.0);
         let Some(value) = number(&source, Some(similarity), "a number from 0 to 1", between)? else {
-            return Err(refused(&source, similarity, "a number from 0 to 1"));
+            return Err(source.refused(similarity, "a number from 0 to 1"));
         };
         if !listed.insert(pair.clone()) {
-            return Err(refused(&source, group, "a new pair of worker and group (this one is listed twice)"));
+            return Err(source.refused(group, "a new pair of worker and group (this one is listed twice)"));
         }
         pairs.push((pair.0, pair.1, value));
     }
@@ -114,12 +114,7 @@ fn number<T>(
 ) -> Result<Option<T>, TableError> {
     let Some(column) = column else { return Ok(None) };
     let Some(cell) = filled(source, column) else { return Ok(None) };
-    parse(cell).map(Some).ok_or_else(|| refused(source, column, expected))
-}
-
-fn refused(source: &Source, column: usize, expected: &'static str) -> TableError {
-    let value = source.raw(column).unwrap_or_default().to_owned();
-    TableError::BadCell { place: source.place(column).into(), value, expected }
+    parse(cell).map(Some).ok_or_else(|| source.refused(column, expected))
 }
 
 #[cfg(test)]

@@ -121,6 +121,12 @@ impl Source {
         place.column = Some(shown(&self.columns, column));
         place
     }
+
+    /// The cell of `column` in this row is none of what is `expected`.
+    pub(crate) fn refused(&self, column: usize, expected: &'static str) -> TableError {
+        let value = self.raw(column).unwrap_or_default().to_owned();
+        TableError::BadCell { place: self.place(column).into(), value, expected }
+    }
 }
 
 fn open_csv(path: &Path, file: File, length: u64, format: Format) -> Result<(Vec<String>, Rows), TableError> {
