@@ -1,5 +1,7 @@
 //! What a team sees of the loop: committees, labels, and clear answers to whatever arrives.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use deferral_allocation::{ClosedLoop, Event, Founder, Handled, LoopSpec, Method, Recent, Reply};
 use proptest::prelude::*;
 

@@ -372,7 +372,9 @@ fn what_is_no_sound_journal_is_refused() {
     let (mut flipped, name) = (whole.clone(), b"\"task\":\"t7\"");
     let places: Vec<usize> = (0..whole.len() - name.len()).filter(|at| whole[*at..].starts_with(name)).collect();
     assert!(!places.is_empty());
-    places.iter().for_each(|at| flipped[at + 9] ^= 1);
+    for at in places {
+        flipped[at + 9] ^= 1;
+    }
     desk.write("flipped.redb", flipped);
     refused_journal(&desk, "flipped.redb", "damaged");
 

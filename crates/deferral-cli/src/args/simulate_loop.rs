@@ -13,10 +13,10 @@ pub(crate) struct SimulateLoop {
     /// stand-in for the toxicity data)
     #[arg(long, value_enum, default_value_t = LoopWorld::Clusters)]
     pub(crate) data: LoopWorld,
-    /// The published ratings, specialized_rater_pools_data.csv, in place of the stand-in
+    /// The published ratings, `specialized_rater_pools_data.csv`, in place of the stand-in
     #[arg(long, value_name = "FILE", requires = "comments")]
     pub(crate) ratings: Option<PathBuf>,
-    /// The comments that were rated, train.csv of Civil Comments
+    /// The comments that were rated, `train.csv` of Civil Comments
     #[arg(long, value_name = "FILE", requires = "ratings")]
     pub(crate) comments: Option<PathBuf>,
     /// Word vectors for the features of the comments, in the text format of GloVe; without them they have none

@@ -47,25 +47,31 @@ pub(crate) fn run(args: &SimulateLoop, globals: Globals) -> Result<(), Failure> 
     }
     let methods = methods(args)?;
     let plan = plan(args, globals)?;
-    match args.sweep {
-        Some(points) => {
-            let sweep = plan.sweep_noise(&noise_grid(points), &methods, &|_| {})?;
-            if let Some(out) = &args.out {
-                write_figure(&sweep, out)?;
-            }
-            if globals.json {
-                return Ok(render::print_json(&sweep)?);
-            }
-            Ok(render::print(&render::table(&sweep.table()))?)
-        }
-        None => {
-            let report = plan.run(&methods)?;
-            if globals.json {
-                return Ok(render::print_json(&report)?);
-            }
-            Ok(render::print(&render::table(&report.table()))?)
-        }
+    if let Some(points) = args.sweep {
+        return sweep(&plan, &methods, points, args.out.as_deref(), globals);
     }
+    let report = plan.run(&methods)?;
+    if globals.json {
+        return Ok(render::print_json(&report)?);
+    }
+    Ok(render::print(&render::table(&report.table()))?)
+}
+
+fn sweep(
+    plan: &ClosedLoopPlan,
+    methods: &[Box<dyn LoopMethod>],
+    points: usize,
+    out: Option<&Path>,
+    globals: Globals,
+) -> Result<(), Failure> {
+    let sweep = plan.sweep_noise(&noise_grid(points), methods, &|_| {})?;
+    if let Some(out) = out {
+        write_figure(&sweep, out)?;
+    }
+    if globals.json {
+        return Ok(render::print_json(&sweep)?);
+    }
+    Ok(render::print(&render::table(&sweep.table()))?)
 }
 
 /// Options that say something about clusters say nothing about comments.
