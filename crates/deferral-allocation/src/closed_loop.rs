@@ -2,18 +2,19 @@
 //! it.
 
 mod offers;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deferral_core::{Allocator, ExpertId, GroupId, Label, Names, Newcomer, ParameterError, Question, Stream, Vote};
-use indexmap::IndexMap;
+use deferral_core::{ExpertId, GroupId, Label, Names, ParameterError, Question, Stream, Vote};
 use serde::{Deserialize, Serialize};
 
 use self::offers::OpenTask;
+use self::people::{check_budget, price, similarity_row};
 use crate::archive::{Archive, ArchiveError, Closed};
-use crate::event::{Event, Reply, Seat, Standing, VoteStatus};
+use crate::event::{Event, Reply, Seat, VoteStatus};
 use crate::method::AnyAllocator;
-use crate::prior::{self, Prior};
+use crate::prior::Prior;
 use crate::setting::Setting;
 use crate::spec::LoopSpec;
 use crate::team::{Annotator, Team};
@@ -314,78 +315,6 @@ impl ClosedLoop {
         Ok(!duplicate)
     }
 
-    fn join(
-        &mut self,
-        worker: &str,
-        similarity: &IndexMap<String, f64>,
-        cost: Option<f64>,
-        (capacity, budget): (Option<u32>, Option<f64>),
-        desk: &mut Desk<'_>,
-    ) -> Result<bool, Stop> {
-        let wrong = |reason| Stop::refuse(format!("`{worker}` cannot join: {reason}"));
-        let row = similarity_row(&self.groups, similarity).map_err(wrong)?;
-        let price = price(cost).map_err(wrong)?;
-        check_budget(budget).map_err(wrong)?;
-        let standing = match self.team.id(worker) {
-            Some(known) if self.team.get(known).present => Standing::Present,
-            Some(known) => {
-                let annotator = self.team.get_mut(known);
-                annotator.present = true;
-                annotator.price = cost.unwrap_or(annotator.price);
-                annotator.capacity = capacity.or(annotator.capacity);
-                annotator.budget = budget.or(annotator.budget);
-                Standing::Returned
-            }
-            None => {
-                self.allocator.join(Newcomer { similarity: &row, price });
-                self.team.add(worker, Annotator::new(price, capacity, budget));
-                Standing::Joined
-            }
-        };
-        desk.replies.push(Reply::Annotator { worker: worker.to_owned(), status: standing });
-        if standing == Standing::Present {
-            return Ok(false);
-        }
-        self.offer_waiting(desk)?;
-        Ok(true)
-    }
-
-    fn leave(&mut self, worker: &str, desk: &mut Desk<'_>) -> Result<bool, Stop> {
-        let expert = self.annotator(worker)?;
-        let annotator = self.team.get_mut(expert);
-        let was_present = std::mem::replace(&mut annotator.present, false);
-        desk.replies.push(Reply::Annotator { worker: worker.to_owned(), status: Standing::Left });
-        if was_present {
-            let asked_of = |(_, task): &(&u64, &OpenTask)| task.pending.contains(&expert);
-            let tasks: Vec<u64> = self.open.iter().filter(asked_of).map(|(number, _)| *number).collect();
-            for number in tasks {
-                self.give_up(number, &[expert]);
-                self.offer_again(number, desk)?;
-            }
-        }
-        Ok(was_present)
-    }
-
-    fn capacity(
-        &mut self,
-        worker: &str,
-        (capacity, budget): (Option<u32>, Option<f64>),
-        desk: &mut Desk<'_>,
-    ) -> Result<bool, Stop> {
-        let expert = self.annotator(worker)?;
-        check_budget(budget).map_err(|reason| Stop::refuse(format!("`{worker}` has {reason}")))?;
-        let annotator = self.team.get_mut(expert);
-        let before = *annotator;
-        annotator.capacity = capacity;
-        annotator.budget = budget.or(annotator.budget);
-        let changed = before != *annotator;
-        desk.replies.push(Reply::Annotator { worker: worker.to_owned(), status: Standing::Capacity });
-        if changed {
-            self.offer_waiting(desk)?;
-        }
-        Ok(changed)
-    }
-
     fn annotator(&self, worker: &str) -> Result<ExpertId, Stop> {
         let unknown = || Stop::refuse(format!("nobody called `{worker}` ever joined: send annotator.join first"));
         self.team.id(worker).ok_or_else(unknown)
@@ -442,29 +371,4 @@ impl From<ArchiveError> for Stop {
 
 fn listed(names: &Names) -> String {
     if names.is_empty() { "none".to_owned() } else { names.iter().collect::<Vec<_>>().join(", ") }
-}
-
-/// The similarities in the order of the groups; nothing if nothing is said.
-fn similarity_row(groups: &Names, similarity: &IndexMap<String, f64>) -> Result<Vec<f64>, String> {
-    if similarity.is_empty() {
-        return Ok(Vec::new());
-    }
-    if let Some(unknown) = similarity.keys().find(|group| groups.position(group).is_none()) {
-        return Err(format!("there is no group `{unknown}`; known: {}", listed(groups)));
-    }
-    let row: Vec<f64> = groups.iter().map(|group| similarity.get(group).copied().unwrap_or(0.5)).collect();
-    prior::check(&row).map_err(|error| error.to_string())?;
-    Ok(row)
-}
-
-fn price(cost: Option<f64>) -> Result<f64, String> {
-    let price = cost.unwrap_or(1.0);
-    if price.is_finite() && price >= 0.0 { Ok(price) } else { Err(format!("a cost of {price}; give 0 or more")) }
-}
-
-fn check_budget(budget: Option<f64>) -> Result<(), String> {
-    match budget.filter(|budget| !(budget.is_finite() && *budget >= 0.0)) {
-        Some(wrong) => Err(format!("a budget of {wrong}; give 0 or more")),
-        None => Ok(()),
-    }
 }
