@@ -20,7 +20,7 @@ const TOGETHER: usize = 250;
 /// Who answers events: the loop in memory, or with its journal.
 enum Desk {
     Memory(Box<ClosedLoop>, Recent),
-    Disk(Journal),
+    Disk(Box<Journal>),
 }
 
 impl Desk {
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let spec =
         LoopSpec { team, groups: groups.to_vec(), features: FEATURES, ..LoopSpec::new(method, ["no", "yes"], 1) };
     let mut desk = match words.next() {
-        Some(file) => Desk::Disk(Journal::create(Path::new(&file), &spec)?),
+        Some(file) => Desk::Disk(Box::new(Journal::create(Path::new(&file), &spec)?)),
         None => Desk::Memory(Box::new(ClosedLoop::start(&spec)?), Recent::new(REMEMBERED)),
     };
     let begin = Instant::now();

@@ -2,18 +2,19 @@
 //! it.
 
 mod offers;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deferral_core::{Allocator, ExpertId, GroupId, Label, Names, Newcomer, ParameterError, Question, Stream, Vote};
-use indexmap::IndexMap;
+use deferral_core::{ExpertId, GroupId, Label, Names, ParameterError, Question, Stream, Vote};
 use serde::{Deserialize, Serialize};
 
 use self::offers::OpenTask;
+use self::people::{check_budget, price, similarity_row};
 use crate::archive::{Archive, ArchiveError, Closed};
-use crate::event::{Event, Reply, Seat, Standing, VoteStatus};
+use crate::event::{Event, Reply, Seat, VoteStatus};
 use crate::method::AnyAllocator;
-use crate::prior::{self, Prior};
+use crate::prior::Prior;
 use crate::setting::Setting;
 use crate::spec::LoopSpec;
 use crate::team::{Annotator, Team};
@@ -92,18 +93,13 @@ impl ClosedLoop {
         let mut team = Team::default();
         let mut prices = Vec::new();
         for founder in &spec.team {
-            let row = similarity_row(&groups, &founder.similarity).map_err(|reason| {
-                ParameterError::new(&founder.worker, reason, "a member with similarities to the groups")
-            })?;
-            let price = price(founder.cost)
-                .map_err(|reason| ParameterError::new(&founder.worker, reason, "a member with a price of 0 or more"))?;
-            ParameterError::check(
-                team.id(&founder.worker).is_none(),
-                "the team",
-                &founder.worker,
-                "names that differ",
-            )?;
-            team.add(&founder.worker, Annotator::new(price, founder.capacity, founder.budget));
+            let worker = &founder.worker;
+            let wrong = |reason| ParameterError::new("the team", format!("{worker} ({reason})"), "people who can join");
+            let row = similarity_row(&groups, &founder.similarity).map_err(wrong)?;
+            let price = price(founder.cost).map_err(wrong)?;
+            check_budget(founder.budget).map_err(wrong)?;
+            ParameterError::check(team.id(worker).is_none(), "the team", worker, "names that differ")?;
+            team.add(worker, Annotator::new(price, founder.capacity, founder.budget));
             prior.push(&row);
             prices.push(price);
         }
@@ -145,6 +141,11 @@ impl ClosedLoop {
         self.open.len()
     }
 
+    /// Tasks that ever arrived.
+    pub fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
     /// Tasks that are decided.
     pub fn decided(&self) -> u64 {
         self.decided
@@ -165,9 +166,13 @@ impl ClosedLoop {
         self.team.id(worker)
     }
 
-    /// When the next lease ends, if one does.
-    pub fn next_lease_end(&self) -> Option<f64> {
-        self.leases.first().map(|(end, _)| f64::from_bits(*end))
+    /// When something happens next even if no event comes: a lease ends, or the time window begins in which somebody can
+    /// be asked about a task that waits. O(m) if one does.
+    pub fn next_timeout(&self) -> Option<f64> {
+        let lease = self.leases.first().map(|(end, _)| f64::from_bits(*end));
+        let waits = !self.waiting.is_empty() && self.team.has_more_time_after(self.window_number());
+        let window = waits.then(|| ((self.now / self.window).floor() + 1.0) * self.window);
+        lease.into_iter().chain(window).reduce(f64::min)
     }
 
     /// The time of the last event.
@@ -203,18 +208,20 @@ impl ClosedLoop {
         }
     }
 
-    /// Lets time pass until `at`: leases end, and a new time window brings new capacity.
+    /// Lets time pass until `at`: leases end, which gives money back, and a new time window brings new capacity.
     fn pass(&mut self, at: Option<f64>, desk: &mut Desk<'_>) -> Result<bool, ArchiveError> {
         let Some(at) = at.filter(|at| at.is_finite() && *at > self.now) else { return Ok(false) };
         let before = self.window_number();
+        let mut has_money_again = false;
         self.now = at;
         while let Some(&(end, number)) = self.leases.first().filter(|(end, _)| f64::from_bits(*end) <= at) {
             self.leases.remove(&(end, number));
             let silent = self.open.get(&number).map_or_else(Vec::new, |task| task.pending.clone());
             self.give_up(number, &silent);
+            has_money_again |= silent.iter().any(|annotator| self.team.get(*annotator).budget.is_some());
             self.offer_again(number, desk)?;
         }
-        if self.window_number() != before {
+        if has_money_again || self.window_number() != before {
             self.offer_waiting(desk)?;
         }
         Ok(true)
@@ -226,7 +233,9 @@ impl ClosedLoop {
 
     fn task(&mut self, name: &str, features: &[f64], group: Option<&str>, desk: &mut Desk<'_>) -> Result<bool, Stop> {
         if let Some(number) = self.numbers.get(name) {
-            desk.replies.push(self.committee(&self.open[number]));
+            let open = &self.open[number];
+            let waits = open.pending.is_empty();
+            desk.replies.push(if waits { Reply::Waiting { task: name.to_owned() } } else { self.committee(open) });
             return Ok(false);
         }
         if let Some(closed) = desk.archive.find(name)? {
@@ -276,6 +285,10 @@ impl ClosedLoop {
             return Ok(false);
         }
         open.votes.push(vote);
+        if !open.pending.contains(&expert) {
+            // The price was given back when their seat was given up.
+            self.team.charge(expert);
+        }
         open.pending.retain(|pending| *pending != expert);
         if open.pending.is_empty() {
             self.decide(number, desk)?;
@@ -300,78 +313,6 @@ impl ClosedLoop {
             desk.archive.keep(task, &closed)?;
         }
         Ok(!duplicate)
-    }
-
-    fn join(
-        &mut self,
-        worker: &str,
-        similarity: &IndexMap<String, f64>,
-        cost: Option<f64>,
-        (capacity, budget): (Option<u32>, Option<f64>),
-        desk: &mut Desk<'_>,
-    ) -> Result<bool, Stop> {
-        let row = similarity_row(&self.groups, similarity)
-            .map_err(|reason| Stop::refuse(format!("`{worker}` cannot join: {reason}")))?;
-        let price = price(cost).map_err(|reason| Stop::refuse(format!("`{worker}` cannot join: {reason}")))?;
-        check_budget(worker, budget)?;
-        let standing = match self.team.id(worker) {
-            Some(known) if self.team.get(known).present => Standing::Present,
-            Some(known) => {
-                let annotator = self.team.get_mut(known);
-                annotator.present = true;
-                annotator.price = cost.unwrap_or(annotator.price);
-                annotator.capacity = capacity.or(annotator.capacity);
-                annotator.budget = budget.or(annotator.budget);
-                Standing::Returned
-            }
-            None => {
-                self.allocator.join(Newcomer { similarity: &row, price });
-                self.team.add(worker, Annotator::new(price, capacity, budget));
-                Standing::Joined
-            }
-        };
-        desk.replies.push(Reply::Annotator { worker: worker.to_owned(), status: standing });
-        if standing == Standing::Present {
-            return Ok(false);
-        }
-        self.offer_waiting(desk)?;
-        Ok(true)
-    }
-
-    fn leave(&mut self, worker: &str, desk: &mut Desk<'_>) -> Result<bool, Stop> {
-        let expert = self.annotator(worker)?;
-        let annotator = self.team.get_mut(expert);
-        let was_present = std::mem::replace(&mut annotator.present, false);
-        desk.replies.push(Reply::Annotator { worker: worker.to_owned(), status: Standing::Left });
-        if was_present {
-            let asked_of = |(_, task): &(&u64, &OpenTask)| task.pending.contains(&expert);
-            let tasks: Vec<u64> = self.open.iter().filter(asked_of).map(|(number, _)| *number).collect();
-            for number in tasks {
-                self.give_up(number, &[expert]);
-                self.offer_again(number, desk)?;
-            }
-        }
-        Ok(was_present)
-    }
-
-    fn capacity(
-        &mut self,
-        worker: &str,
-        (capacity, budget): (Option<u32>, Option<f64>),
-        desk: &mut Desk<'_>,
-    ) -> Result<bool, Stop> {
-        let expert = self.annotator(worker)?;
-        check_budget(worker, budget)?;
-        let annotator = self.team.get_mut(expert);
-        let before = *annotator;
-        annotator.capacity = capacity;
-        annotator.budget = budget.or(annotator.budget);
-        let changed = before != *annotator;
-        desk.replies.push(Reply::Annotator { worker: worker.to_owned(), status: Standing::Capacity });
-        if changed {
-            self.offer_waiting(desk)?;
-        }
-        Ok(changed)
     }
 
     fn annotator(&self, worker: &str) -> Result<ExpertId, Stop> {
@@ -430,29 +371,4 @@ impl From<ArchiveError> for Stop {
 
 fn listed(names: &Names) -> String {
     if names.is_empty() { "none".to_owned() } else { names.iter().collect::<Vec<_>>().join(", ") }
-}
-
-/// The similarities in the order of the groups; nothing if nothing is said.
-fn similarity_row(groups: &Names, similarity: &IndexMap<String, f64>) -> Result<Vec<f64>, String> {
-    if similarity.is_empty() {
-        return Ok(Vec::new());
-    }
-    if let Some(unknown) = similarity.keys().find(|group| groups.position(group).is_none()) {
-        return Err(format!("there is no group `{unknown}`; known: {}", listed(groups)));
-    }
-    let row: Vec<f64> = groups.iter().map(|group| similarity.get(group).copied().unwrap_or(0.5)).collect();
-    prior::check(&row).map_err(|error| error.to_string())?;
-    Ok(row)
-}
-
-fn price(cost: Option<f64>) -> Result<f64, String> {
-    let price = cost.unwrap_or(1.0);
-    if price.is_finite() && price >= 0.0 { Ok(price) } else { Err(format!("a cost of {price}; give 0 or more")) }
-}
-
-fn check_budget(worker: &str, budget: Option<f64>) -> Result<(), Stop> {
-    match budget.filter(|budget| !(budget.is_finite() && *budget >= 0.0)) {
-        Some(wrong) => Err(Stop::refuse(format!("`{worker}` has a budget of {wrong}; give 0 or more"))),
-        None => Ok(()),
-    }
 }

@@ -3,10 +3,10 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-/// Something that happened. `at` is the time in seconds on any clock that does not run backwards; an event without it
-/// happens at the time of the one before.
+/// Something that happened. `at` is the time in seconds on any clock that does not run backwards; an event without it,
+/// or with an earlier one, happens at the time of the one before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", deny_unknown_fields)]
+#[serde(tag = "event", deny_unknown_fields, expecting = "an object with the field `event`")]
 pub enum Event {
     /// A task arrived.
     #[serde(rename = "task")]
@@ -41,10 +41,11 @@ pub enum Event {
     Join {
         /// Who.
         worker: String,
-        /// How well they suit each group, from 0 to 1; groups that are not named: 1/2.
+        /// How well they suit each group, from 0 to 1; groups that are not named: 1/2. Of somebody who comes back what was
+        /// learned stands, and this is not looked at.
         #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
         similarity: IndexMap<String, f64>,
-        /// What a label costs; default 1.
+        /// What a label costs; default 1. Who comes back keeps the cost, capacity and budget that are not said anew.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost: Option<f64>,
         /// Tasks a time window at most.
@@ -93,7 +94,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub enum Reply {
-    /// These people should label the task.
+    /// These people should label the task; also all that have not answered, when it is offered again or sent again.
     Committee {
         /// The task.
         task: String,
@@ -145,7 +146,7 @@ pub enum Reply {
         /// What contradicts what, in a sentence.
         message: String,
     },
-    /// An event that can't be: nothing changed.
+    /// An event that can't be: nothing changed but the time.
     Refused {
         /// Why, and what to do.
         reason: String,

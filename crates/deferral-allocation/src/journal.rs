@@ -109,11 +109,8 @@ impl Journal {
             return Self::create(path, spec);
         }
         let journal = Self::open(path)?;
-        let kept = journal.spec()?;
-        if kept == *spec {
-            return Ok(journal);
-        }
-        Err(JournalError::OtherParameters { path: path.to_owned(), difference: difference(&kept, spec) })
+        journal.require(spec)?;
+        Ok(journal)
     }
 
     fn resume(store: Store) -> Result<Self, JournalError> {
@@ -200,6 +197,18 @@ impl Journal {
     /// If they can't be read.
     pub fn spec(&self) -> Result<LoopSpec, JournalError> {
         self.store.spec()
+    }
+
+    /// Checks that the parameters of the loop are `spec`.
+    ///
+    /// # Errors
+    /// If they are not, naming the first that differs, or they can't be read.
+    pub fn require(&self, spec: &LoopSpec) -> Result<(), JournalError> {
+        let kept = self.spec()?;
+        if kept == *spec {
+            return Ok(());
+        }
+        Err(JournalError::OtherParameters { path: self.store.path.clone(), difference: difference(&kept, spec) })
     }
 
     /// The loop after the last event. Not to be relied on after a [`record`](Self::record) that failed.

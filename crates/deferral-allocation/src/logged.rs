@@ -51,8 +51,12 @@ impl Watch {
             path: path.to_owned(),
             reason: error.to_string(),
         };
+        let before = self.team.arrived();
         self.team.handle(&record.event, &mut self.decided).map_err(damaged)?;
-        if let Event::Task { task, features, group, .. } = &record.event {
+        // A task that is refused, or sent again, is no new one.
+        if let Event::Task { task, features, group, .. } = &record.event
+            && self.team.arrived() > before
+        {
             let position = group.as_ref().and_then(|group| self.groups.iter().position(|known| known == group));
             let case = Logged { features: features.clone(), group: position.map(GroupId::at), ..Logged::default() };
             self.open.insert(task.clone(), case);
@@ -60,7 +64,8 @@ impl Watch {
         for reply in &record.replies {
             match reply {
                 Reply::Committee { task, workers, seats, offer: 1, .. } => {
-                    let Some(case) = self.open.get_mut(task) else { continue };
+                    // Sent again it is answered with those who have not voted yet.
+                    let Some(case) = self.open.get_mut(task).filter(|case| case.seats.is_empty()) else { continue };
                     let question = |seat: &crate::event::Seat| {
                         let expert = self.team.expert(workers.get(seat.worker)?)?;
                         Some(Question { expert, propensity: seat.propensity })
@@ -84,5 +89,41 @@ impl Watch {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::Method;
+    use crate::spec::Founder;
+    use deferral_core::ExpertId;
+
+    #[test]
+    fn a_task_that_is_sent_again_is_one_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("team.redb");
+        let team = ["ann", "bob", "eve"].map(|worker| Founder { worker: worker.to_owned(), ..Founder::default() });
+        let uniform = LoopSpec::new(Method::named("uniform").unwrap(), ["fine", "abusive"], 1);
+        let mut journal = Journal::create(&path, &LoopSpec { team: team.into(), features: 1, ..uniform }).unwrap();
+        // Every event is in the journal, because time passes.
+        for line in [
+            r#"{"event": "task", "task": "t", "features": [7, 7], "at": 1}"#,
+            r#"{"event": "task", "task": "t", "features": [7], "at": 2}"#,
+            r#"{"event": "vote", "task": "t", "worker": "ann", "label": "fine", "at": 3}"#,
+            r#"{"event": "task", "task": "t", "features": [8], "at": 4}"#,
+            r#"{"event": "vote", "task": "t", "worker": "bob", "label": "abusive", "at": 5}"#,
+            r#"{"event": "vote", "task": "t", "worker": "eve", "label": "fine", "at": 6}"#,
+            r#"{"event": "task", "task": "t", "features": [7], "at": 7}"#,
+        ] {
+            journal.record(&[serde_json::from_str(line).unwrap()]).unwrap();
+        }
+        assert_eq!(journal.events(), 7);
+        journal.close().unwrap();
+        let log = logged(&path, &BTreeMap::from([("t".to_owned(), Label(1))])).unwrap();
+        assert_eq!(log.len(), 1);
+        assert_eq!((&log[0].features[..], log[0].label, log[0].gold), (&[7.0][..], Some(Label(0)), Some(Label(1))));
+        assert_eq!((log[0].seats.len(), log[0].votes.len()), (3, 3));
+        assert_eq!(log[0].available, [0, 1, 2].map(ExpertId));
     }
 }

@@ -134,10 +134,9 @@ impl Method {
     /// # Errors
     /// If there is no such field, naming those there are, or it does not take the value.
     pub fn with(&self, field: &str, value: &str) -> Result<Self, ParameterError> {
-        if field == "k"
-            && let Some(method) = self.with_seats(value)
-        {
-            return Ok(method);
+        if field == "k" && matches!(self, Self::Matching(_) | Self::MultiplicativeWeights(_)) {
+            let k = value.parse().map_err(|_| ParameterError::new("the setting k", value, "a whole number"))?;
+            return Ok(self.with_seats(k));
         }
         let field = &field.replace('-', "_");
         let unfit = |reason: String| ParameterError::new(format!("the setting {field}"), value, reason);
@@ -156,18 +155,17 @@ impl Method {
     }
 
     /// The methods whose number of seats is part of how they draw them.
-    fn with_seats(&self, k: &str) -> Option<Self> {
-        let k = k.parse().ok()?;
+    fn with_seats(&self, k: usize) -> Self {
         match self {
             Self::Matching(method) => {
                 let is_distinct = matches!(method.seats, Seats::Distinct { .. });
                 let seats = if is_distinct { Seats::Distinct { k } } else { Seats::Sampled { k } };
-                Some(Self::Matching(Matching { seats, ..method.clone() }))
+                Self::Matching(Matching { seats, ..method.clone() })
             }
             Self::MultiplicativeWeights(method) => {
-                Some(Self::MultiplicativeWeights(MultiplicativeWeights { follow: Follow::Random { k }, ..*method }))
+                Self::MultiplicativeWeights(MultiplicativeWeights { follow: Follow::Random { k }, ..*method })
             }
-            _ => None,
+            other => other.clone(),
         }
     }
 
@@ -205,7 +203,10 @@ impl Method {
             Self::LinUcb(method) => AnyAllocator::LinUcb(method.start(&size)?),
             Self::LinearThompson(method) => AnyAllocator::LinearThompson(method.start(&size)?),
             Self::GoelFaltings(method) => {
-                let refused = |error| ParameterError::new("goel-faltings", error, "set so that there is an allocation");
+                let refused = |error| {
+                    let found = format!("without an allocation ({error})");
+                    ParameterError::new("goel-faltings", found, "given people and limits that allow one")
+                };
                 AnyAllocator::GoelFaltings(method.start(m, setting.classes, None).map_err(refused)?)
             }
             Self::EpsilonFirst(method) => AnyAllocator::EpsilonFirst(method.online(m)?),
@@ -351,6 +352,7 @@ mod tests {
         assert_eq!(method, Method::Matching(expected));
         let message = |text: &str| Method::parse(text).unwrap_err().to_string();
         assert_eq!(message("uniform:k"), "a setting is k, but must be written KEY=VALUE, such as k=5");
+        assert_eq!(message("smooth:k=few"), "the setting k is few, but must be a whole number");
         assert!(message("latent:epsilon=often").starts_with("the setting epsilon is often, but must be a value that"));
         assert!(message("smooth:size=3").starts_with("the setting is size, but must be one of matching's: "));
     }

@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::method::Method;
 
+/// As many as have an id.
+const MOST_LABELS: usize = 1 << 16;
+/// More than anybody has, so that a slip of the finger gives a message and does not run out of memory.
+const MOST_FEATURES: usize = 100_000;
+
 /// The parameters of a closed loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,10 +92,15 @@ impl LoopSpec {
         ParameterError::check(positive(lease), "the lease", lease, "a number of seconds above 0")?;
         ParameterError::check(positive(self.window), "the window", self.window, "a number of seconds above 0")?;
         ParameterError::check(self.offers > 0, "the number of offers", self.offers, "1 or more")?;
+        let (labels, features) = (self.classes.len(), self.features);
+        ParameterError::check(labels <= MOST_LABELS, "the number of classes", labels, "65,536 or fewer")?;
+        ParameterError::check(features <= MOST_FEATURES, "the number of features", features, "100,000 or fewer")?;
         for (what, names) in [("the classes", &self.classes), ("the groups", &self.groups)] {
             let different: Names = names.iter().collect();
             let expected = "names that differ";
             ParameterError::check(different.len() == names.len(), what, names.join(", "), expected)?;
+            let nameless = names.iter().any(|name| name.trim().is_empty());
+            ParameterError::check(!nameless, what, names.join(", "), "names that are not empty")?;
         }
         Ok(())
     }

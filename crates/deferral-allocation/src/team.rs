@@ -32,10 +32,13 @@ impl Annotator {
         Self { present: true, price, capacity, budget, window: 0, asked: 0 }
     }
 
-    fn is_available(&self, window: u64) -> bool {
+    fn has_time(&self, window: u64) -> bool {
         let asked = if self.window == window { self.asked } else { 0 };
-        let has_time = self.capacity.is_none_or(|capacity| asked < capacity);
-        self.present && has_time && self.budget.is_none_or(|budget| self.price <= budget)
+        self.capacity.is_none_or(|capacity| asked < capacity)
+    }
+
+    fn is_available(&self, window: u64) -> bool {
+        self.present && self.has_time(window) && self.budget.is_none_or(|budget| self.price <= budget)
     }
 }
 
@@ -68,17 +71,29 @@ impl Team {
         present.filter(|annotator| !asked.contains(annotator)).collect()
     }
 
+    /// Whether somebody who could not be asked in this time window can be in the next. O(m).
+    pub(crate) fn has_more_time_after(&self, window: u64) -> bool {
+        let next = window.saturating_add(1);
+        self.annotators.iter().any(|annotator| !annotator.has_time(window) && annotator.is_available(next))
+    }
+
     pub(crate) fn present(&self) -> usize {
         self.annotators.iter().filter(|annotator| annotator.present).count()
     }
 
     /// Books one task that `annotator` is asked about: its time now, and its price, which is given back if no label comes.
     pub(crate) fn book(&mut self, annotator: ExpertId, window: u64) {
-        let annotator = self.get_mut(annotator);
-        if annotator.window != window {
-            (annotator.window, annotator.asked) = (window, 0);
+        let booked = self.get_mut(annotator);
+        if booked.window != window {
+            (booked.window, booked.asked) = (window, 0);
         }
-        annotator.asked += 1;
+        booked.asked += 1;
+        self.charge(annotator);
+    }
+
+    /// Takes the price of a label from what is left of the budget.
+    pub(crate) fn charge(&mut self, annotator: ExpertId) {
+        let annotator = self.get_mut(annotator);
         annotator.budget = annotator.budget.map(|budget| budget - annotator.price);
     }
 
@@ -100,8 +115,10 @@ mod tests {
         assert_eq!(team.available(0, &[]), [ann]);
         team.book(ann, 0);
         assert!(team.available(0, &[]).is_empty() && team.available(1, &[]).is_empty());
+        assert!(!team.has_more_time_after(0));
         team.refund(ann);
         assert!(team.available(0, &[]).is_empty());
+        assert!(team.has_more_time_after(0) && !team.has_more_time_after(1));
         assert_eq!(team.available(1, &[]), [ann]);
         assert!(team.available(1, &[ann]).is_empty());
         assert_eq!((team.id("ann"), team.id("bob"), team.name(ann)), (Some(ann), None, "ann"));

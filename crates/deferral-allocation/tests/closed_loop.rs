@@ -1,5 +1,7 @@
 //! What a team sees of the loop: committees, labels, and clear answers to whatever arrives.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use deferral_allocation::{ClosedLoop, Event, Founder, Handled, LoopSpec, Method, Recent, Reply};
 use proptest::prelude::*;
 
@@ -180,8 +182,66 @@ fn parameters_are_checked() {
     assert_eq!(message(LoopSpec { offers: 0, ..plain() }), "the number of offers is 0, but must be 1 or more");
     let classes = vec!["a".to_owned(), "a".to_owned()];
     assert_eq!(message(LoopSpec { classes, ..plain() }), "the classes is a, a, but must be names that differ");
+    let classes = vec!["a".to_owned(), " ".to_owned()];
+    assert_eq!(message(LoopSpec { classes, ..plain() }), "the classes is a,  , but must be names that are not empty");
+    let features = 1_000_000;
+    assert!(message(LoopSpec { features, ..plain() }).starts_with("the number of features is 1000000, but must be"));
+    let team = vec![Founder { worker: "ann".to_owned(), budget: Some(f64::NAN), ..Founder::default() }];
+    let poor = LoopSpec { team, ..plain() };
+    assert_eq!(message(poor), "the team is ann (a budget of NaN; give 0 or more), but must be people who can join");
     assert_eq!(message(spec(&["ann", "ann"], "1")), "the team is ann, but must be names that differ");
     assert!(message(spec(&["ann"], "0")).contains("the committee size k is 0"));
+}
+
+#[test]
+fn a_budget_pays_for_every_vote_that_counts() {
+    let team =
+        ["ann", "bob"].map(|worker| Founder { worker: worker.to_owned(), budget: Some(1.0), ..Founder::default() });
+    let mut office = Office::new(&LoopSpec { team: team.into(), lease: Some(10.0), ..spec(&[], "1") });
+    let first = office.committee(r#"{"event":"task","task":"t","at":0}"#);
+    // The price of the silent is given back, and pays for the task that waits.
+    let second = office.committee(r#"{"event":"task","task":"u","at":1}"#);
+    assert!(office.tell(r#"{"event":"task","task":"v","at":2}"#).contains("waiting"));
+    let at_the_end = office.tell(r#"{"event":"time","at":10}"#);
+    assert!(at_the_end.contains(&format!(r#""task":"v","workers":["{}"]"#, first[0])), "{at_the_end}");
+    office.vote("v", &first[0], "yes");
+    // It answers too late to be paid twice: the vote counts, and nothing is left.
+    office.vote("t", &first[0], "yes");
+    let more = format!(r#"{{"event":"capacity","worker":"{}","budget":1}}"#, first[0]);
+    office.vote("u", &second[0], "no");
+    assert!(office.tell(r#"{"event":"task","task":"w"}"#).contains("waiting"));
+    assert_eq!(office.committee(&more), first);
+}
+
+#[test]
+fn a_late_answer_to_an_open_task_is_paid() {
+    let team =
+        ["ann", "bob"].map(|worker| Founder { worker: worker.to_owned(), budget: Some(2.0), ..Founder::default() });
+    let mut office = Office::new(&LoopSpec { team: team.into(), lease: Some(10.0), ..spec(&[], "1") });
+    let first = office.committee(r#"{"event":"task","task":"t","at":0}"#);
+    office.committee(r#"{"event":"time","at":10}"#);
+    // Somebody else is asked meanwhile, and the first answers: 2 - 1 + 1 - 1 are left.
+    office.vote("t", &first[0], "yes");
+    let away = if first[0] == "ann" { "bob" } else { "ann" };
+    office.tell(&format!(r#"{{"event":"capacity","worker":"{away}","capacity":0}}"#));
+    assert_eq!(office.committee(r#"{"event":"task","task":"u"}"#), first);
+    assert!(office.tell(r#"{"event":"task","task":"v"}"#).contains("waiting"));
+}
+
+#[test]
+fn a_waiting_task_is_no_committee_and_says_when_it_may_become_one() {
+    let team = vec![Founder { worker: "ann".to_owned(), capacity: Some(1), ..Founder::default() }];
+    let mut office = Office::new(&LoopSpec { team, window: 100.0, lease: Some(500.0), ..spec(&[], "1") });
+    assert_eq!(office.team.next_timeout(), None);
+    office.tell(r#"{"event":"task","task":"t","at":110}"#);
+    assert_eq!(office.team.next_timeout(), Some(610.0));
+    let waits = office.tell(r#"{"event":"task","task":"u"}"#);
+    assert_eq!(waits, r#"{"reply":"waiting","task":"u"}"#);
+    assert_eq!(office.tell(r#"{"event":"task","task":"u"}"#), waits);
+    assert_eq!(office.team.next_timeout(), Some(200.0));
+    // No window helps if nobody has capacity in any.
+    office.tell(r#"{"event":"capacity","worker":"ann","capacity":0}"#);
+    assert_eq!(office.team.next_timeout(), Some(610.0));
 }
 
 /// Any event, with few names so that they meet.

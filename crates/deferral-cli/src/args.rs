@@ -551,7 +551,6 @@ pub(crate) struct Simulate {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a run")]
 pub(crate) enum SimulateWhat {
     /// A moderation desk with texts, groups and recorded decisions
     #[command(after_help = "Example:\n  deferral simulate moderation --cases-out posts.csv --decisions-out labels.csv")]

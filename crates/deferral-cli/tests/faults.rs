@@ -43,24 +43,19 @@ fn undisturbed(desk: &Desk) -> Vec<String> {
     let mut process = start(desk, "whole.redb");
     let mut input = process.stdin.take().unwrap();
     let mut replies = BufReader::new(process.stdout.take().unwrap()).lines();
-    let mut sent = Vec::new();
-    let mut late = Vec::new();
-    let mut send = |line: String, sent: &mut Vec<String>| {
-        writeln!(input, "{line}").unwrap();
-        sent.push(line);
-    };
-    let mut reply = || serde_json::from_str::<Value>(&replies.next().unwrap().unwrap()).unwrap();
+    let (mut sent, mut late) = (Vec::new(), Vec::new());
     for number in 0..TASKS {
-        send(task(number), &mut sent);
-        // Labels of earlier tasks come in between.
-        let committee = std::iter::repeat_with(&mut reply).find(|reply| reply["reply"] == "committee").unwrap();
+        // Votes arrive two tasks later, so that several tasks are open at any time; lines that are sent together wait for
+        // the disk together.
+        let due = late.len().saturating_sub(6);
+        let lines: Vec<String> = late.drain(..due).chain([task(number)]).collect();
+        input.write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+        sent.extend(lines);
+        // Votes and labels of earlier tasks come in between.
+        let reply = || serde_json::from_str::<Value>(&replies.next().unwrap().unwrap()).unwrap();
+        let committee = std::iter::repeat_with(reply).find(|reply| reply["reply"] == "committee").unwrap();
         let votes = committee["workers"].as_array().unwrap().iter();
         late.extend(votes.map(|worker| vote(&format!("t{number}"), worker.as_str().unwrap())));
-        // Votes arrive two tasks later, so that several tasks are open at any time.
-        while late.len() > 6 {
-            send(late.remove(0), &mut sent);
-            while reply()["reply"] != "vote" {}
-        }
     }
     drop(input);
     assert!(process.wait().unwrap().success());

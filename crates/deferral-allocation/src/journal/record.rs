@@ -95,9 +95,20 @@ pub(super) fn difference(kept: &LoopSpec, asked: &LoopSpec) -> String {
     other.map_or_else(
         || "a number that is not finite".to_owned(),
         |(name, value)| {
-            format!("`{name}` is {value} there, not {}", asked.get(name).unwrap_or(&serde_json::Value::Null))
+            let asked = asked.get(name).unwrap_or(&serde_json::Value::Null);
+            format!("`{name}` is {} there, not {}", shortened(value), shortened(asked))
         },
     )
+}
+
+/// A team may be large; what differs is known by its name.
+fn shortened(value: &serde_json::Value) -> String {
+    const SHOWN: usize = 200;
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
 }
 
 #[cfg(test)]

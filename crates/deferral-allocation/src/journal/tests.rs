@@ -13,6 +13,8 @@ use super::{Journal, JournalError, export, stats, verify};
 use crate::archive::Recent;
 use crate::closed_loop::ClosedLoop;
 use crate::event::{Event, Reply};
+use crate::latent::LatentTruth;
+use crate::method::Method;
 
 /// A journal with the events of a script, closed or as it is after a crash, with snapshots every 100 events.
 fn journal_of(events: &[Event], close: bool) -> (TempDir, PathBuf) {
@@ -284,7 +286,7 @@ fn a_journal_has_a_loop_a_name_and_one_process() {
 fn parameters_that_cannot_be_kept_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut spec = spec();
-    spec.team[0].budget = Some(f64::INFINITY);
+    spec.method = Method::Latent(LatentTruth { memory: f64::INFINITY, ..LatentTruth::default() });
     let refused = Journal::create(&folder.path().join("team.redb"), &spec).unwrap_err().to_string();
     assert_eq!(refused, "a parameter of the loop is infinite, but must be a number that can be kept");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left over");

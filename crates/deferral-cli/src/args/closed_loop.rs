@@ -56,7 +56,7 @@ pub(crate) struct NewLoop {
 /// Where the time of events comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Clock {
-    /// The clock of the machine, in seconds since 1970
+    /// The clock of the machine, in seconds since 1970; an event that says its time must say it on the same clock
     System,
     /// The events alone: one without a time happens at the time of the one before
     Events,

@@ -13,10 +13,10 @@ pub(crate) struct SimulateLoop {
     /// stand-in for the toxicity data)
     #[arg(long, value_enum, default_value_t = LoopWorld::Clusters)]
     pub(crate) data: LoopWorld,
-    /// The published ratings, specialized_rater_pools_data.csv, in place of the stand-in
+    /// The published ratings, `specialized_rater_pools_data.csv`, in place of the stand-in
     #[arg(long, value_name = "FILE", requires = "comments")]
     pub(crate) ratings: Option<PathBuf>,
-    /// The comments that were rated, train.csv of Civil Comments
+    /// The comments that were rated, `train.csv` of Civil Comments
     #[arg(long, value_name = "FILE", requires = "ratings")]
     pub(crate) comments: Option<PathBuf>,
     /// Word vectors for the features of the comments, in the text format of GloVe; without them they have none
@@ -28,9 +28,9 @@ pub(crate) struct SimulateLoop {
     /// Cases [default: 10000 of clusters, 25500 comments, as published]
     #[arg(long, value_parser = amount, value_name = "N")]
     pub(crate) cases: Option<usize>,
-    /// How little the prior says of the clusters, s: from 0, everything, to 2/3, nothing
-    #[arg(long, default_value_t = 0.3, value_name = "S")]
-    pub(crate) noise: f64,
+    /// How little the prior says of the clusters, s: from 0, everything, to 2/3, nothing [default: 0.3]
+    #[arg(long, value_name = "S")]
+    pub(crate) noise: Option<f64>,
     /// Take every annotator for the one of the next cluster: a prior that is wrong
     #[arg(long)]
     pub(crate) wrong_prior: bool,
@@ -58,7 +58,7 @@ pub(crate) struct SimulateLoop {
     pub(crate) out: Option<PathBuf>,
     /// Somebody joins, leaves, becomes worse, or two swap what they know, after --before tasks: accuracy on the 200 tasks
     /// after it, beside a new loop that is told the whole history
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with_all = ["cases", "wrong_prior", "draws", "test", "groups_at_test", "ratings"])]
     pub(crate) change: Option<ChangeKind>,
     /// Tasks before the change
     #[arg(long, value_parser = amount, default_value_t = 1000, value_name = "N", requires = "change")]

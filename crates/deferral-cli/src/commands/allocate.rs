@@ -1,29 +1,26 @@
 //! `deferral allocate`: events in, committees and labels out, a line each; what is answered is on the disk.
 
+mod input;
+
 use std::collections::HashMap;
-use std::io::{BufRead, Read, Write};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deferral_allocation::{Event, Founder, Journal, LoopSpec, Method, Reply};
 use deferral_core::Names;
-use deferral_data::{read_members, read_similarities};
+use deferral_data::{Member, read_members, read_similarities};
 
+use self::input::{Input, Line};
 use super::Globals;
 use crate::args::{Allocate, Clock, NewLoop};
 use crate::failure::Failure;
 
-/// Events that wait for the disk together at most.
-const MOST_TOGETHER: usize = 4096;
-/// The longest line that is read.
-const LONGEST_LINE: u64 = 1 << 20;
-
 pub(crate) fn run(args: &Allocate, globals: Globals) -> Result<(), Failure> {
     let mut journal = open(args, globals)?;
-    let lines = read_lines();
+    let mut input = Input::stdin();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     loop {
-        let (batch, is_last) = gather(&lines, time_left(&journal, args.clock));
+        let (batch, is_last) = input.gather(time_left(&journal, args.clock));
         answer(batch, &mut journal, args.clock, &mut out)?;
         if is_last {
             return Ok(journal.close()?);
@@ -32,14 +29,20 @@ pub(crate) fn run(args: &Allocate, globals: Globals) -> Result<(), Failure> {
 }
 
 fn open(args: &Allocate, globals: Globals) -> Result<Journal, Failure> {
-    if args.journal.exists() && args.new.says_nothing() {
-        return Ok(Journal::open(&args.journal)?);
+    let path = &args.journal;
+    if path.exists() {
+        let journal = Journal::open(path)?;
+        if !args.new.says_nothing() {
+            journal.require(&args.new.over(LoopSpec { seed: globals.seed, ..journal.spec()? })?)?;
+        }
+        return Ok(journal);
     }
     if args.new.labels.is_empty() {
-        let message = "name the labels of a new journal, such as --labels fine,abusive";
-        return Err(Failure::usage(message));
+        return Err(Failure::usage("name the labels of a new journal, such as --labels fine,abusive"));
     }
-    Ok(Journal::open_or_create(&args.journal, &spec(&args.new, globals.seed)?)?)
+    let latent = Method::named("latent").map_err(Failure::input)?;
+    let plain = LoopSpec::new(latent, args.new.labels.iter(), globals.seed);
+    Ok(Journal::open_or_create(path, &args.new.over(plain)?)?)
 }
 
 impl NewLoop {
@@ -54,17 +57,54 @@ impl NewLoop {
             && self.features.is_none()
             && self.offers.is_none()
     }
+
+    /// The parameters of `base` with those that are said in their place.
+    fn over(&self, base: LoopSpec) -> Result<LoopSpec, Failure> {
+        let similarities = self.prior.as_deref().map_or(Ok(Vec::new()), read_similarities)?;
+        let groups = match (&self.groups, &self.prior) {
+            (said, _) if !said.is_empty() => said.clone(),
+            (_, Some(_)) => groups(&similarities),
+            _ => base.groups,
+        };
+        let team = match (&self.experts, &self.prior) {
+            (None, None) => base.team,
+            (experts, _) => team(experts.as_deref().map_or(Ok(Vec::new()), read_members)?, similarities),
+        };
+        Ok(LoopSpec {
+            method: self.method(base.method)?,
+            classes: if self.labels.is_empty() { base.classes } else { self.labels.clone() },
+            groups,
+            features: self.features.unwrap_or(base.features),
+            team,
+            lease: self.lease.or(base.lease),
+            offers: self.offers.unwrap_or(base.offers),
+            window: self.window.unwrap_or(base.window),
+            seed: base.seed,
+        })
+    }
+
+    /// The policy that is said, or else `base`, with the settings that are said.
+    fn method(&self, base: Method) -> Result<Method, Failure> {
+        let mut method = self.policy.as_deref().map_or(Ok(base), Method::parse).map_err(Failure::input)?;
+        for setting in &self.set {
+            let Some((key, value)) = setting.split_once('=') else {
+                return Err(Failure::usage(format!("--set is `{setting}`, but must be KEY=VALUE, such as k=5")));
+            };
+            method = method.with(key.trim(), value.trim()).map_err(Failure::input)?;
+        }
+        Ok(method)
+    }
 }
 
-fn spec(new: &NewLoop, seed: u64) -> Result<LoopSpec, Failure> {
-    let method = method(new.policy.as_deref().unwrap_or("latent"), &new.set)?;
-    let similarities = new.prior.as_deref().map_or(Ok(Vec::new()), read_similarities)?;
-    let mut groups: Names = new.groups.iter().collect();
-    if new.groups.is_empty() {
-        groups = similarities.iter().map(|(_, group, _)| group).collect();
-    }
-    let mut team: Vec<Founder> =
-        new.experts.as_deref().map_or(Ok(Vec::new()), read_members)?.into_iter().map(founder).collect();
+/// The groups of a prior in the order in which they come.
+fn groups(similarities: &[(String, String, f64)]) -> Vec<String> {
+    let groups: Names = similarities.iter().map(|(_, group, _)| group).collect();
+    groups.iter().map(str::to_owned).collect()
+}
+
+/// Those who are listed, then those who only the prior knows.
+fn team(members: Vec<Member>, similarities: Vec<(String, String, f64)>) -> Vec<Founder> {
+    let mut team: Vec<Founder> = members.into_iter().map(founder).collect();
     let mut places: HashMap<String, usize> = team.iter().enumerate().map(|(at, f)| (f.worker.clone(), at)).collect();
     for (worker, group, similarity) in similarities {
         let place = *places.entry(worker.clone()).or_insert_with(|| {
@@ -73,101 +113,22 @@ fn spec(new: &NewLoop, seed: u64) -> Result<LoopSpec, Failure> {
         });
         team[place].similarity.insert(group, similarity);
     }
-    let plain = LoopSpec::new(method, new.labels.iter(), seed);
-    Ok(LoopSpec {
-        groups: groups.iter().map(str::to_owned).collect(),
-        features: new.features.unwrap_or(0),
-        team,
-        lease: new.lease,
-        offers: new.offers.unwrap_or(plain.offers),
-        window: new.window.unwrap_or(plain.window),
-        ..plain
-    })
+    team
 }
 
-fn founder(member: deferral_data::Member) -> Founder {
-    let deferral_data::Member { worker, cost, capacity, budget } = member;
+fn founder(member: Member) -> Founder {
+    let Member { worker, cost, capacity, budget } = member;
     Founder { worker, cost, capacity, budget, ..Founder::default() }
 }
 
-/// The method that `NAME[:KEY=VALUE,...]` says, with further settings.
-fn method(text: &str, settings: &[String]) -> Result<Method, Failure> {
-    let mut method = Method::parse(text).map_err(Failure::input)?;
-    for setting in settings {
-        let Some((key, value)) = setting.split_once('=') else {
-            return Err(Failure::usage(format!("--set is `{setting}`, but must be KEY=VALUE, such as k=5")));
-        };
-        method = method.with(key.trim(), value.trim()).map_err(Failure::input)?;
-    }
-    Ok(method)
-}
-
-/// A line of standard input: an event, or why it is none.
-type Line = Result<Event, String>;
-
-/// Reads and parses standard input beside the loop, so that lines gather while the disk is busy.
-fn read_lines() -> Receiver<Line> {
-    let (sender, receiver) = sync_channel(MOST_TOGETHER);
-    std::thread::spawn(move || forward(&mut std::io::stdin().lock(), &sender));
-    receiver
-}
-
-fn forward(input: &mut impl BufRead, sender: &SyncSender<Line>) {
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        let read = input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
-        let event = match read {
-            Ok(0) => return,
-            Ok(_) if line.iter().all(u8::is_ascii_whitespace) => continue,
-            Ok(read) if read as u64 == LONGEST_LINE && !line.ends_with(b"\n") => {
-                if input.skip_until(b'\n').is_err() {
-                    return;
-                }
-                Err(format!("line {number}: longer than {LONGEST_LINE} bytes"))
-            }
-            Ok(_) => serde_json::from_slice(&line).map_err(|error| {
-                // A line is the parser's whole text, so its own number is always 1.
-                let reason = error.to_string().replace(" at line 1 column ", " at character ");
-                format!("line {number}: {reason}; write one event a line")
-            }),
-            Err(error) => Err(format!("line {number}: cannot be read: {error}")),
-        };
-        if sender.send(event).is_err() {
-            return;
-        }
-    }
-}
-
-/// How long to wait for the next line, if a lease ends then.
+/// How long to wait for the next line, if something happens then without one.
 fn time_left(journal: &Journal, clock: Clock) -> Option<Duration> {
-    let end = journal.state().next_lease_end().filter(|_| clock == Clock::System)?;
+    let end = journal.state().next_timeout().filter(|_| clock == Clock::System)?;
     Some(Duration::from_secs_f64((end - seconds_since_1970()).clamp(0.0, 86_400.0)))
 }
 
 fn seconds_since_1970() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64())
-}
-
-/// The lines that are there, waiting for the first; whether the input has ended. Without a line when the time is over.
-fn gather(lines: &Receiver<Line>, patience: Option<Duration>) -> (Vec<Line>, bool) {
-    let first = match patience {
-        Some(patience) => lines.recv_timeout(patience),
-        None => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    };
-    let mut batch = match first {
-        Ok(line) => vec![line],
-        Err(RecvTimeoutError::Timeout) => return (Vec::new(), false),
-        Err(RecvTimeoutError::Disconnected) => return (Vec::new(), true),
-    };
-    while batch.len() < MOST_TOGETHER {
-        match lines.try_recv() {
-            Ok(line) => batch.push(line),
-            Err(TryRecvError::Empty) => break,
-            Err(TryRecvError::Disconnected) => return (batch, true),
-        }
-    }
-    (batch, false)
 }
 
 /// Records the events of a batch in one go and writes the answers in the order of the lines.
@@ -185,7 +146,7 @@ fn answer(batch: Vec<Line>, journal: &mut Journal, clock: Clock, out: &mut impl 
         }
     }
     if refused.is_empty() {
-        // Nobody said anything until a lease ended.
+        // Nobody said anything until a lease ended or a time window began.
         events.extend(now.map(|at| Event::Time { at }));
         refused.push(None);
     }

@@ -39,14 +39,17 @@ fn stats_text(stats: &Statistics) -> String {
     let listed = |counts: &mut dyn Iterator<Item = (String, u64)>| {
         counts.map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
     };
+    let of = |counts: String| if counts.is_empty() { counts } else { format!(": {counts}") };
     let kinds = listed(&mut stats.kinds.iter().map(|(kind, count)| ((*kind).to_owned(), *count)));
     let labels = listed(&mut stats.labels.iter().map(|(label, count)| (label.clone(), *count)));
     format!(
-        "events     {}: {kinds}\ntasks      {} open, {} decided: {labels}; {} without an answer\nvotes      {} counted, {} late\n\
+        "events     {}{}\ntasks      {} open, {} decided{}; {} without an answer\nvotes      {} counted, {} late\n\
          people     {} there, {} ever\nfile       {} bytes\nhead       {}\n",
         stats.events,
+        of(kinds),
         stats.open,
         stats.decided,
+        of(labels),
         stats.unanswered,
         stats.counted,
         stats.late,

@@ -14,7 +14,7 @@ use deferral_experts::{OwnClusters, RaterPools};
 use super::Globals;
 use crate::args::{ChangeKind, LoopDraws, LoopWorld, SimulateLoop};
 use crate::failure::Failure;
-use crate::render;
+use crate::{output, render};
 
 /// What is compared if nothing is asked for.
 const CHOICE: &[&str] =
@@ -31,38 +31,73 @@ const CHOICE_OF_RATERS: &[&str] = &[
     "dawid-skene",
     "random",
 ];
+/// How little the prior says if nothing is said of it.
+const NOISE: f64 = 0.3;
 /// What is compared where it must be an allocator.
 const ALLOCATORS: &[&str] = &["latent", "smooth", "smooth-text"];
 
 pub(crate) fn run(args: &SimulateLoop, globals: Globals) -> Result<(), Failure> {
+    check_data(args)?;
     if let Some(change) = args.change {
         return run_change(args, change, globals);
     }
+    if let Some(out) = &args.out {
+        Figure::of(out)?;
+        output::check(out)?;
+    }
     let methods = methods(args)?;
     let plan = plan(args, globals)?;
-    match args.sweep {
-        Some(points) => {
-            let sweep = plan.sweep_noise(&noise_grid(points), &methods, &|_| {})?;
-            if let Some(out) = &args.out {
-                write_figure(&sweep, out)?;
-            }
-            if globals.json {
-                return Ok(render::print_json(&sweep)?);
-            }
-            Ok(render::print(&render::table(&sweep.table()))?)
+    if let Some(points) = args.sweep {
+        return sweep(&plan, &methods, points, args.out.as_deref(), globals);
+    }
+    let report = plan.run(&methods)?;
+    if globals.json {
+        return Ok(render::print_json(&report)?);
+    }
+    Ok(render::print(&render::table(&report.table()))?)
+}
+
+fn sweep(
+    plan: &ClosedLoopPlan,
+    methods: &[Box<dyn LoopMethod>],
+    points: usize,
+    out: Option<&Path>,
+    globals: Globals,
+) -> Result<(), Failure> {
+    let sweep = plan.sweep_noise(&noise_grid(points), methods, &|_| {})?;
+    if let Some(out) = out {
+        write_figure(&sweep, out)?;
+    }
+    if globals.json {
+        return Ok(render::print_json(&sweep)?);
+    }
+    Ok(render::print(&render::table(&sweep.table()))?)
+}
+
+/// Options that say something about clusters say nothing about comments.
+fn check_data(args: &SimulateLoop) -> Result<(), Failure> {
+    let of_clusters = [
+        ("--noise", args.noise.is_some()),
+        ("--wrong-prior", args.wrong_prior),
+        ("--per-cluster", args.per_cluster.is_some()),
+        ("--sweep", args.sweep.is_some()),
+        ("--change", args.change.is_some()),
+    ];
+    match of_clusters.iter().find(|(_, is_said)| *is_said) {
+        Some((option, _)) if has_raters(args) => {
+            Err(Failure::usage(format!("{option} is about clusters: leave it out, or the data of raters")))
         }
-        None => {
-            let report = plan.run(&methods)?;
-            if globals.json {
-                return Ok(render::print_json(&report)?);
-            }
-            Ok(render::print(&render::table(&report.table()))?)
-        }
+        _ if args.sweep == Some(0) => Err(Failure::usage("--sweep is 0, but must be 1 or more")),
+        _ => Ok(()),
     }
 }
 
+fn has_raters(args: &SimulateLoop) -> bool {
+    args.data == LoopWorld::Raters || args.ratings.is_some()
+}
+
 fn methods(args: &SimulateLoop) -> Result<Vec<Box<dyn LoopMethod>>, Failure> {
-    let choice = if args.data == LoopWorld::Raters || args.ratings.is_some() { CHOICE_OF_RATERS } else { CHOICE };
+    let choice = if has_raters(args) { CHOICE_OF_RATERS } else { CHOICE };
     let names: Vec<&str> =
         if args.method.is_empty() { choice.to_vec() } else { args.method.iter().map(String::as_str).collect() };
     Ok(names.into_iter().map(loop_method).collect::<Result<_, _>>()?)
@@ -73,7 +108,7 @@ fn plan(args: &SimulateLoop, globals: Globals) -> Result<ClosedLoopPlan, Failure
         (Some(ratings), Some(comments), _) => (published_ratings(args, ratings, comments)?, 25),
         (_, _, LoopWorld::Clusters) => {
             let (clusters, rotation) = (clusters(args), usize::from(args.wrong_prior));
-            (World::Clusters { clusters, noise: args.noise, rotation }, 50)
+            (World::Clusters { clusters, noise: args.noise.unwrap_or(NOISE), rotation }, 50)
         }
         (_, _, LoopWorld::Raters) => {
             let pools = RaterPools::default();
@@ -115,7 +150,7 @@ fn run_change(args: &SimulateLoop, kind: ChangeKind, globals: Globals) -> Result
     let per_cluster = args.per_cluster.unwrap_or(usual.clusters.per_cluster);
     let plan = ChangePlan {
         clusters: OwnClusters { per_cluster, ..usual.clusters },
-        noise: args.noise,
+        noise: args.noise.unwrap_or(NOISE),
         before: args.before,
         trials: args.trials.unwrap_or(usual.trials),
         seed: globals.seed,
@@ -137,11 +172,27 @@ fn run_change(args: &SimulateLoop, kind: ChangeKind, globals: Globals) -> Result
     Ok(render::print(&render::table(&table))?)
 }
 
+/// How the figure of a sweep is written.
+enum Figure {
+    Svg,
+    Html,
+}
+
+impl Figure {
+    /// What the name of the file says.
+    fn of(out: &Path) -> Result<Self, Failure> {
+        match out.extension().and_then(|extension| extension.to_str()) {
+            Some("svg") => Ok(Self::Svg),
+            Some("html") => Ok(Self::Html),
+            _ => Err(Failure::usage(format!("--out is {}, but must end in .svg or .html", out.display()))),
+        }
+    }
+}
+
 fn write_figure(sweep: &NoiseSweep, out: &Path) -> Result<(), Failure> {
-    let text = match out.extension().and_then(|extension| extension.to_str()) {
-        Some("svg") => sweep.svg()?,
-        Some("html") => sweep.html("Accuracy against the noise of the prior", &[])?,
-        _ => return Err(Failure::usage(format!("--out is {}, but must end in .svg or .html", out.display()))),
+    let text = match Figure::of(out)? {
+        Figure::Svg => sweep.svg()?,
+        Figure::Html => sweep.html("Accuracy against the noise of the prior", &[])?,
     };
     Ok(write_atomically(out, |file| file.write_all(text.as_bytes()))?)
 }
