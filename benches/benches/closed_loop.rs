@@ -70,7 +70,7 @@ fn durable_votes(c: &mut Criterion) {
             b.iter_batched(
                 || {
                     // The tasks are there already: only votes are timed.
-                    let tasks: Vec<String> = (0..together / 3 + 1).map(|at| format!("t{}", next + at)).collect();
+                    let tasks: Vec<String> = (0..together.div_ceil(3)).map(|at| format!("t{}", next + at)).collect();
                     next += tasks.len();
                     let task =
                         |task: &String| Event::Task { task: task.clone(), features: Vec::new(), group: None, at: None };
