@@ -58,7 +58,7 @@ fn allocation(c: &mut Criterion) {
 fn durable_votes(c: &mut Criterion) {
     let mut group = c.benchmark_group("durable votes");
     group.sample_size(10).measurement_time(Duration::from_secs(8));
-    for together in [100, 1000, 4000] {
+    for together in [100_usize, 1000, 4000] {
         let folder = tempfile::tempdir().expect("a folder");
         let team = (0..3).map(|w| Founder { worker: format!("w{w}"), ..Founder::default() }).collect();
         let method = Method::named("latent").expect("a known method");

@@ -363,13 +363,13 @@ mod tests {
 
     #[test]
     fn a_log_without_exploration_is_refused_for_another_choice() {
-        let log = log(&mut start("ucb", &[]), 50, 1);
+        let log = log(&mut start("ucb1", &[]), 50, 1);
         let options = OffPolicy { seats: Seats::Included, ..PLAIN };
         let message = evaluate(&log, &mut start("uniform", &[]), &options, &Stream::new(1)).unwrap_err().to_string();
         let expected = "the target's share on actions that the log could not draw is 0.75, but must be at most 0.1";
         assert!(message.starts_with(expected), "{message}");
         // What it did itself, the log supports.
-        let same = evaluate(&log, &mut start("ucb", &[]), &options, &Stream::new(1)).unwrap().estimates;
+        let same = evaluate(&log, &mut start("ucb1", &[]), &options, &Stream::new(1)).unwrap().estimates;
         assert_eq!((same.unsupported, same.inverse_propensity.value), (0.0, same.logged.value));
     }
 

@@ -19,7 +19,7 @@ pub(crate) use self::simulate_loop::{ChangeKind, LoopDraws, LoopWorld, SimulateL
 #[command(name = "deferral", version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// Seed of every random draw: the same seed gives the same output
-    #[arg(long, global = true, default_value_t = 1, value_name = "N")]
+    #[arg(long, global = true, default_value_t = DEFAULT_SEED, value_name = "N")]
     pub(crate) seed: u64,
     /// Threads to use; results do not depend on it [default: all cores]
     #[arg(long, global = true, value_name = "N")]
@@ -30,6 +30,9 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// The seed if none is said.
+pub(crate) const DEFAULT_SEED: u64 = 1;
 
 /// The most of anything that is generated or repeated, so that a slip of the finger gives a message and does not run
 /// out of memory.

@@ -211,7 +211,7 @@ fn other_parameters_are_refused_by_name() {
         ("--lease 60", "`lease` is null there, not 60.0"),
         ("--offers 2", "`offers` is 3 there, not 2"),
         ("--window 5", "`window` is 86400.0 there, not 5.0"),
-        ("--features 2 --seed 9", "`seed` is 1 there, not 9"),
+        ("--seed 9", "`seed` is 1 there, not 9"),
     ] {
         let run = tell(&desk, &format!("{GO_ON} {other}"), tasks(1));
         assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{other}\n{}", run.err);

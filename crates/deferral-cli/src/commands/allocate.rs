@@ -12,7 +12,7 @@ use deferral_data::{Member, read_members, read_similarities};
 
 use self::input::{Input, Line};
 use super::Globals;
-use crate::args::{Allocate, Clock, NewLoop};
+use crate::args::{Allocate, Clock, DEFAULT_SEED, NewLoop};
 use crate::failure::Failure;
 
 pub(crate) fn run(args: &Allocate, globals: Globals) -> Result<(), Failure> {
@@ -32,9 +32,10 @@ fn open(args: &Allocate, globals: Globals) -> Result<Journal, Failure> {
     let path = &args.journal;
     if path.exists() {
         let journal = Journal::open(path)?;
-        if !args.new.says_nothing() {
-            journal.require(&args.new.over(LoopSpec { seed: globals.seed, ..journal.spec()? })?)?;
-        }
+        let kept = journal.spec()?;
+        // The default is what nobody said.
+        let seed = if globals.seed == DEFAULT_SEED { kept.seed } else { globals.seed };
+        journal.require(&args.new.over(LoopSpec { seed, ..kept })?)?;
         return Ok(journal);
     }
     if args.new.labels.is_empty() {
@@ -46,18 +47,6 @@ fn open(args: &Allocate, globals: Globals) -> Result<Journal, Failure> {
 }
 
 impl NewLoop {
-    fn says_nothing(&self) -> bool {
-        let lists = [&self.set, &self.labels, &self.groups];
-        let files = [&self.experts, &self.prior];
-        let numbers = [self.lease, self.window];
-        self.policy.is_none()
-            && lists.iter().all(|list| list.is_empty())
-            && files.iter().all(|file| file.is_none())
-            && numbers.iter().all(Option::is_none)
-            && self.features.is_none()
-            && self.offers.is_none()
-    }
-
     /// The parameters of `base` with those that are said in their place.
     fn over(&self, base: LoopSpec) -> Result<LoopSpec, Failure> {
         let similarities = self.prior.as_deref().map_or(Ok(Vec::new()), read_similarities)?;

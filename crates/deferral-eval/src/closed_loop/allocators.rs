@@ -41,7 +41,15 @@ pub fn loop_method(text: &str) -> Result<Box<dyn LoopMethod>, EvalError> {
             let [capacity] = numbers(name, settings, ["capacity"])?;
             return Ok(Box::new(epsilon_first(capacity.unwrap_or(CAPACITY))));
         }
-        _ => return Ok(Box::new(allocated(text, Method::parse(text)?))),
+        _ => {
+            let mut method = Method::parse(text);
+            if let Err(error) = &mut method
+                && error.parameter == "the method"
+            {
+                error.expected += ", majority, dawid-skene, random";
+            }
+            return Ok(Box::new(allocated(text, method?)));
+        }
     };
     numbers(name, settings, [])?;
     Ok(Box::new(reference))
@@ -129,6 +137,8 @@ mod tests {
         assert_eq!(message("random:k=3"), "a setting of random is k, but must be left out: there are none");
         assert_eq!(message("goel-faltings:k=x"), "k is x, but must be a whole number");
         assert_eq!(message("epsilon-first:k=1"), "a setting of epsilon-first is k, but must be capacity");
-        assert!(message("lateral").starts_with("the method is lateral, but must be one of latent, smooth, strict"));
+        let unknown = message("lateral");
+        assert!(unknown.starts_with("the method is lateral, but must be one of latent, smooth, strict"), "{unknown}");
+        assert!(unknown.ends_with("epsilon-first, majority, dawid-skene, random"), "{unknown}");
     }
 }
