@@ -242,6 +242,9 @@ impl ClosedLoop {
             desk.replies.push(self.label(name, &closed));
             return Ok(false);
         }
+        if name.is_empty() {
+            return Err(Stop::refuse("a task has no name: give it one".to_owned()));
+        }
         if features.len() != self.features {
             let (found, expected) = (features.len(), self.features);
             return Err(Stop::refuse(format!("task `{name}` has {found} features; this loop takes {expected}")));

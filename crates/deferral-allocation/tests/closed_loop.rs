@@ -86,6 +86,8 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let groups = vec!["a".to_owned(), "b".to_owned()];
     let mut office = Office::new(&LoopSpec { features: 2, groups, ..spec(&["ann"], "1") });
     for (event, reason) in [
+        (r#"{"event":"task","task":"","features":[1,2]}"#, "a task has no name: give it one"),
+        (r#"{"event":"annotator.join","worker":""}"#, "somebody without a name cannot join: give them one"),
         (r#"{"event":"task","task":"t","features":[1]}"#, "task `t` has 1 features; this loop takes 2"),
         (r#"{"event":"task","task":"t","features":[1,2],"group":"c"}"#, "task `t`: there is no group `c`; known: a, b"),
         (

@@ -86,7 +86,9 @@ impl ClosedLoop {
             questions.truncate(task.vacant);
         }
         if questions.is_empty() {
-            if self.waiting.insert(number) {
+            // With votes, and nobody who may still answer, it does not wait: it is decided.
+            let waits = !task.pending.is_empty() || task.votes.is_empty();
+            if self.waiting.insert(number) && waits {
                 desk.replies.push(Reply::Waiting { task: task.name.to_string() });
             }
             return;

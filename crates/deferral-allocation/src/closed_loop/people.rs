@@ -20,6 +20,9 @@ impl ClosedLoop {
         desk: &mut Desk<'_>,
     ) -> Result<bool, Stop> {
         let wrong = |reason| Stop::refuse(format!("`{worker}` cannot join: {reason}"));
+        if worker.is_empty() {
+            return Err(Stop::refuse("somebody without a name cannot join: give them one".to_owned()));
+        }
         let row = similarity_row(&self.groups, similarity).map_err(wrong)?;
         let price = price(cost).map_err(wrong)?;
         check_budget(budget).map_err(wrong)?;
