@@ -3,12 +3,12 @@
 
 use deferral_core::{
     CaseId, Cases, Columns, Dataset, DecisionsBuilder, ExpertId, Features, GroupAttribute, GroupId, Label, Names,
-    ParameterError, Random, Stream,
+    ParameterError, Stream,
 };
-use rand::{Rng, RngExt};
-use rand_distr::StandardNormal;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster_shape::ClusterShape;
 use crate::error::{ExpertError, check_probability};
 
 /// The group attribute.
@@ -67,7 +67,7 @@ impl OwnClusters {
     pub fn generate(&self, stream: &Stream) -> Result<Dataset, ExpertError> {
         self.check()?;
         let (n, m) = (self.cases / CLUSTERS.len() * CLUSTERS.len(), self.annotators());
-        let shape = Shape::draw(&mut stream.child("shape").random());
+        let shape = ClusterShape::draw(&mut stream.child("shape").random());
         let stream = stream.child("cases");
         let mut values = Vec::with_capacity(2 * n);
         let mut labels = Vec::with_capacity(n);
@@ -75,7 +75,7 @@ impl OwnClusters {
         for case in 0..n {
             let mut rng = stream.at(case);
             let cluster = case % CLUSTERS.len();
-            values.extend(shape.point(cluster, &mut rng));
+            values.extend(shape.point(STEP * cluster as f64, &mut rng));
             let label = u16::from(rng.random::<bool>());
             labels.push(Some(Label(label)));
             for annotator in 0..m {
@@ -134,27 +134,6 @@ fn clusters(n: usize) -> GroupAttribute {
         name: CLUSTER.to_owned(),
         values: CLUSTERS.iter().collect(),
         of_case: (0..n).map(|case| GroupId::at(case % CLUSTERS.len())).collect(),
-    }
-}
-
-/// Where the clusters lie and how wide they are.
-struct Shape {
-    mean: [f64; 2],
-    deviation: [f64; 2],
-}
-
-impl Shape {
-    fn draw(rng: &mut impl Rng) -> Self {
-        let mean = [rng.random(), rng.random()];
-        // The published covariance has uniform variances.
-        let deviation = [rng.random::<f64>().sqrt(), rng.random::<f64>().sqrt()];
-        Self { mean, deviation }
-    }
-
-    fn point(&self, cluster: usize, rng: &mut Random) -> [f64; 2] {
-        [0, 1].map(|axis| {
-            self.mean[axis] + STEP * cluster as f64 + self.deviation[axis] * rng.sample::<f64, _>(StandardNormal)
-        })
     }
 }
 

@@ -2,9 +2,9 @@
 
 use deferral_core::{Cases, Columns, Dataset, Features, GroupAttribute, Label, Names, ParameterError, Stream};
 use rand::{Rng, RngExt};
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster_shape::ClusterShape;
 use crate::error::ExpertError;
 use crate::expert::{boxed, panel};
 use crate::specialist::Specialist;
@@ -50,12 +50,12 @@ impl ThreeClusters {
     /// If no case is asked for.
     pub fn generate(&self, stream: &Stream) -> Result<Dataset, ExpertError> {
         ParameterError::check(self.cases > 0, "the number of cases", self.cases, "at least 1")?;
-        let shape = Shape::draw(&mut stream.child("shape").random());
+        let shape = ClusterShape::draw(&mut stream.child("shape").random());
         let points = stream.child("points");
         let mut values = Vec::with_capacity(2 * self.cases);
         let mut labels = Vec::with_capacity(self.cases);
         for case in 0..self.cases {
-            let (point, label) = shape.draw_case(case, &mut points.at(case));
+            let (point, label) = draw_case(&shape, case, &mut points.at(case));
             values.extend(point);
             labels.push(Some(label));
         }
@@ -74,31 +74,14 @@ impl ThreeClusters {
     }
 }
 
-/// Where the clusters lie and how wide they are.
-struct Shape {
-    mean: [f64; 2],
-    deviation: [f64; 2],
-}
-
-impl Shape {
-    fn draw(rng: &mut impl Rng) -> Self {
-        let mean = [rng.random(), rng.random()];
-        // The published covariance has uniform variances.
-        let deviation = [rng.random::<f64>().sqrt(), rng.random::<f64>().sqrt()];
-        Self { mean, deviation }
-    }
-
-    /// Point and label of case number `case`.
-    fn draw_case(&self, case: usize, rng: &mut impl Rng) -> ([f64; 2], Label) {
-        let coin = u16::from(rng.random::<bool>());
-        let (offset, label) = match (case % 3, case / 3 % 2) {
-            (0, 0) => (0.0, 1),
-            (0, _) => (3.0, 0),
-            (1, _) => (6.0, coin),
-            _ => (9.0, coin),
-        };
-        let mut along =
-            |axis: usize| self.mean[axis] + offset + self.deviation[axis] * rng.sample::<f64, _>(StandardNormal);
-        ([along(0), along(1)], Label(label))
-    }
+/// Point and label of case number `case`.
+fn draw_case(shape: &ClusterShape, case: usize, rng: &mut impl Rng) -> ([f64; 2], Label) {
+    let coin = u16::from(rng.random::<bool>());
+    let (offset, label) = match (case % 3, case / 3 % 2) {
+        (0, 0) => (0.0, 1),
+        (0, _) => (3.0, 0),
+        (1, _) => (6.0, coin),
+        _ => (9.0, coin),
+    };
+    (shape.point(offset, rng), Label(label))
 }

@@ -24,6 +24,7 @@
 mod availability;
 mod biased;
 mod closed_loop;
+mod cluster_shape;
 mod clusters;
 mod confusion;
 mod error;

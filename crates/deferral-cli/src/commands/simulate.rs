@@ -23,9 +23,6 @@ struct Written {
 }
 
 pub(crate) fn run(args: &Simulate, globals: Globals) -> Result<(), Failure> {
-    if let SimulateWhat::ClosedLoop(args) = &args.what {
-        return super::simulate_loop::run(args, globals);
-    }
     let stream = Stream::new(globals.seed).child("simulate");
     let written = match &args.what {
         SimulateWhat::Moderation { cases, experts, classes, out } => {
@@ -38,7 +35,7 @@ pub(crate) fn run(args: &Simulate, globals: Globals) -> Result<(), Failure> {
             let clusters = Source::Clusters(ThreeClusters { cases: *cases });
             write_both(clusters.draw(&Panel::Recorded, &stream)?.as_ref().clone(), out)?
         }
-        SimulateWhat::ClosedLoop(_) => return Ok(()),
+        SimulateWhat::ClosedLoop(args) => return super::simulate_loop::run(args, globals),
         SimulateWhat::Experts { tables, group, panel: people, labels_per_case, decisions_out } => {
             let Some(disadvantaged) = &people.biased_against else {
                 return Err(Failure::usage("name the disadvantaged group with --biased-against GROUP"));
