@@ -3,7 +3,6 @@
 //! A method looks the same in every figure: its style follows from its position in the comparison. Nothing here knows
 //! how to draw; `chart` does.
 
-mod chart;
 mod closed_loop;
 mod first;
 mod frontier;
@@ -13,8 +12,8 @@ use std::cmp::Reverse;
 
 use deferral_metrics::{Load, Z95, spearman, wilson};
 
+use crate::chart::{Axis, Chart, Dots, around, diagonal, line, named_dots};
 use crate::{Comparison, CurvePoint, EvalError, ExpertRecord, LabelCurve, Row};
-use chart::{Axis, Chart, Dots, around, diagonal, line, named_dots};
 pub(crate) use closed_loop::noise_figure;
 use first::{CASES_AT_LEAST, FirstRepetition};
 pub(crate) use frontier::{frontier_figure, reliability_figure};

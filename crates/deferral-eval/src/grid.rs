@@ -104,6 +104,25 @@ impl Axis {
         }
         Ok(Self { key, values })
     }
+
+    /// Every method at every combination of the values of those settings that it has, in order; a method that has none
+    /// stays as it is. A method is then called `NAME:KEY=VALUE,...` in the order of the axes.
+    ///
+    /// ```
+    /// use deferral_eval::{Axis, Method};
+    /// let axes = ["gamma=0,0.1", "alpha=0,1"].map(|text| Axis::parse(text)).into_iter().collect::<Result<Vec<_>, _>>()?;
+    /// let defer = Method::parse("defer", &[], Some("A"))?;
+    /// let names: Vec<String> = Axis::spread(&axes, &[defer])?.into_iter().map(|method| method.name).collect();
+    /// assert_eq!(names, ["defer:gamma=0,alpha=0", "defer:gamma=0,alpha=1", "defer:gamma=0.1,alpha=0", "defer:gamma=0.1,alpha=1"]);
+    /// # Ok::<(), deferral_eval::GridError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If an axis is named twice, means nothing to any method, or has a value that a method does not take.
+    pub fn spread(axes: &[Self], methods: &[Method]) -> Result<Vec<Method>, GridError> {
+        let families = spread(methods, axes)?;
+        Ok(families.into_iter().flat_map(|family| family.points.into_iter().map(|(method, _)| method)).collect())
+    }
 }
 
 fn range(text: &str, from: f64, to: f64, step: f64) -> Result<Vec<f64>, GridError> {

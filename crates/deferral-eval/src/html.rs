@@ -50,8 +50,14 @@ pub fn html(comparison: &Comparison, title: &str, about: &[(String, String)]) ->
     Ok(page(title, &body))
 }
 
-/// A page that needs no other file.
-pub(crate) fn page(title: &str, body: &str) -> String {
+/// A page that needs no other file, in the style of all reports: a title, which is escaped, and a body of HTML. Wide
+/// tables stand in a `<div class="scroll">`, notes in `<p class="note">`.
+///
+/// ```
+/// let page = deferral_eval::page("a < b", "<p>text</p>");
+/// assert!(page.contains("<title>a &lt; b</title>") && !page.contains("<script"));
+/// ```
+pub fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -72,7 +78,7 @@ pub(crate) fn drawings(figures: &[Figure]) -> String {
 }
 
 /// Text as it may stand in HTML and in attributes; characters that no page may contain are replaced.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -27,6 +27,19 @@ pub fn run(experiment: &Experiment, progress: &(dyn Fn(usize, usize) + Sync)) ->
     run_keeping(experiment, Keep::First, progress)
 }
 
+/// Runs `jobs` of the plan of an experiment only, such as the share of one machine: their records are those that
+/// [`run`] finds.
+///
+/// # Errors
+/// [`EvalError`] of the first job that failed, or if one has a fold that the division does not have.
+pub fn run_jobs(
+    experiment: &Experiment,
+    jobs: &[Job],
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Comparison, EvalError> {
+    run_these(experiment, jobs, Keep::First, progress)
+}
+
 /// Of which repetitions every single decision is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
@@ -43,7 +56,15 @@ pub(crate) fn run_keeping(
     keep: Keep,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Comparison, EvalError> {
-    let jobs = experiment.plan()?;
+    run_these(experiment, &experiment.plan()?, keep, progress)
+}
+
+fn run_these(
+    experiment: &Experiment,
+    jobs: &[Job],
+    keep: Keep,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Comparison, EvalError> {
     let root = Stream::new(experiment.seed);
     let (done, all) = (std::sync::atomic::AtomicUsize::new(0), jobs.len() * experiment.methods.len());
     let step = || progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, all);
@@ -364,6 +385,17 @@ mod tests {
         assert!(mean(train).abs() < 1e-12);
         // The same scale, so not centred on itself.
         assert!(mean(held_out).abs() > 1e-6 && held_out.cases().dim() == train.cases().dim());
+    }
+
+    #[test]
+    fn jobs_can_be_run_apart() {
+        use Part::{Test, Train};
+        let experiment = divided(&(0..40).map(|case| if case < 30 { Train } else { Test }).collect::<Vec<_>>());
+        let jobs = experiment.plan().unwrap();
+        let apart = |jobs: &[Job]| run_jobs(&experiment, jobs, &|_, _| {}).unwrap().records;
+        assert_eq!([apart(&jobs[..1]), apart(&jobs[1..])].concat(), run(&experiment, &|_, _| {}).unwrap().records);
+        let missing = run_jobs(&experiment, &[Job { repetition: 0, fold: 7 }], &|_, _| {}).unwrap_err();
+        assert_eq!(missing.to_string(), "there is no fold 7");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A closed loop, repeated over trials.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use deferral_core::{ParameterError, Splitter, Stream};
 use rand::seq::SliceRandom;
@@ -54,6 +55,15 @@ impl ClosedLoopPlan {
     /// [`EvalError`] of the first trial, in order, that failed.
     pub fn run(&self, methods: &[Box<dyn LoopMethod>]) -> Result<LoopReport, EvalError> {
         ParameterError::check(self.trials > 0, "the number of trials", self.trials, "1 or more")?;
+        self.run_trials(0..self.trials, methods)
+    }
+
+    /// Runs some of the trials only, such as the share of one machine: what they find is what [`ClosedLoopPlan::run`]
+    /// finds in them.
+    ///
+    /// # Errors
+    /// [`EvalError`] of the first trial, in order, that failed.
+    pub fn run_trials(&self, trials: Range<usize>, methods: &[Box<dyn LoopMethod>]) -> Result<LoopReport, EvalError> {
         let root = Stream::new(self.seed).child("closed loop");
         let shared = match self.draws {
             Draws::Fixed => Some(self.world.draw(&root.child("data").nth(0))?),
@@ -67,7 +77,7 @@ impl ClosedLoopPlan {
             let scores = self.run_trial(trial, &data, methods, &root.child("trial").nth(trial))?;
             Ok((data.golds().iter().map(|gold| gold.name.clone()).collect(), scores))
         };
-        let results: Vec<_> = (0..self.trials).into_par_iter().map(run).collect();
+        let results: Vec<_> = trials.into_par_iter().map(run).collect();
         let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
         let names = methods.iter().map(|method| method.name().to_owned()).collect();
         let golds = results.first().map_or_else(Vec::new, |(golds, _)| golds.clone());
@@ -148,6 +158,16 @@ mod tests {
         };
         assert_eq!(on(1), on(3));
         assert_ne!(on(1), ClosedLoopPlan { seed: 2, ..plan(Draws::Fresh) }.run(&methods()).unwrap());
+    }
+
+    #[test]
+    fn trials_can_be_run_apart() {
+        for draws in [Draws::Fresh, Draws::Fixed] {
+            let (plan, methods) = (plan(draws), methods());
+            let together = plan.run(&methods).unwrap().scores;
+            let apart = |trials| plan.run_trials(trials, &methods).unwrap().scores;
+            assert_eq!([apart(0..1), apart(1..4)].concat(), together);
+        }
     }
 
     #[test]

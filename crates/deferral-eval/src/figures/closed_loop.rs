@@ -1,8 +1,8 @@
 //! The figure of a closed loop: accuracy against how little the prior says.
 
-use super::chart::{Axis, Chart, Dots, around, line};
 use super::{AIR, Figure, Panel, UNBOUNDED, UNIT, short};
 use crate::EvalError;
+use crate::chart::{Axis, Chart, Dots, around, line};
 use crate::closed_loop::{LoopRow, NoiseSweep};
 use deferral_metrics::Spread;
 

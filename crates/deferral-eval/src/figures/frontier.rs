@@ -2,9 +2,9 @@
 
 use deferral_metrics::Reliability;
 
-use super::chart::{Axis, Chart, Dots, around, diagonal, line};
 use super::first::FirstRepetition;
 use super::{AIR, Figure, Methods, Panel, UNIT, distinct, not_shown};
+use crate::chart::{Axis, Chart, Dots, around, diagonal, line};
 use crate::frontier::{BINS, Family, Frontier, FrontierPoint};
 use crate::{Comparison, EvalError};
 

@@ -1,8 +1,8 @@
 //! The figures of a trade-off between error and disparate impact.
 
-use super::chart::{Axis, Chart, Dots, around, line};
 use super::{AIR, Figure, Panel, UNBOUNDED, UNIT, short};
 use crate::EvalError;
+use crate::chart::{Axis, Chart, Dots, around, line};
 use crate::tradeoff::{Medians, Tradeoff, Tradings};
 use deferral_metrics::{median, pareto_front};
 

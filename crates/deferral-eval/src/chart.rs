@@ -1,6 +1,22 @@
 //! Drawing: dots, lines and the frame around them. The one place that knows the plotting crate.
 //!
-//! Drawings are narrow and their letters large, so that they can be read on a telephone and grow with the page.
+//! Drawings are narrow and their letters large, so that they can be read on a telephone and grow with the page. The same
+//! drawing is the same bytes, whatever was drawn before.
+//!
+//! ```
+//! use deferral_eval::chart::{Axis, Chart, line};
+//! let chart = Chart {
+//!     id: "noise",
+//!     about: "Accuracy falls with noise",
+//!     x: Axis::new("noise", (0.0, 1.0)),
+//!     y: Axis::percent("accuracy"),
+//!     height: 300.0,
+//!     mark: Some((0.5, "a coin")),
+//! };
+//! let svg = chart.draw(vec![line(0, "ours", &[(0.0, 0.99), (1.0, 0.4)])])?;
+//! assert!(svg.starts_with("<svg") && svg.contains("a coin"));
+//! # Ok::<(), deferral_eval::EvalError>(())
+//! ```
 
 use std::sync::Arc;
 
@@ -33,24 +49,27 @@ const DASHES: [&str; 8] = ["", "8 4", "2 3", "8 3 2 3", "14 4", "4 2", "12 3 2 3
 const WIDTH: f64 = 460.0;
 const POINTS_AT_MOST: usize = 200;
 
-/// Something to draw. Whatever has the same style number has the same colour, marker and dashes.
-pub(super) struct Series(Plot);
+/// Something to draw, made by [`Dots::draw`], [`line`], [`named_dots`] or [`diagonal`]. Whatever has the same style number has the same colour, marker and dashes.
+pub struct Series(Plot);
 
 /// Dots of one style.
 #[derive(Default)]
-pub(super) struct Dots {
-    pub(super) style: usize,
+pub struct Dots {
+    /// Its number.
+    pub style: usize,
     /// Shown in the legend.
-    pub(super) name: Option<String>,
-    pub(super) points: Vec<(f64, f64)>,
+    pub name: Option<String>,
+    /// Where they are.
+    pub points: Vec<(f64, f64)>,
     /// How far whiskers reach to the left and to the right of each dot; none if empty.
-    pub(super) across: Vec<(f64, f64)>,
+    pub across: Vec<(f64, f64)>,
     /// How far they reach up and down.
-    pub(super) along: Vec<f64>,
+    pub along: Vec<f64>,
 }
 
 impl Dots {
-    pub(super) fn draw(self) -> Series {
+    /// The dots as something to draw.
+    pub fn draw(self) -> Series {
         let mut plot = ScatterPlot::new()
             .with_data(self.points)
             .with_x_err_asymmetric(self.across)
@@ -64,7 +83,7 @@ impl Dots {
 }
 
 /// Dots with their names beside them, each of its own colour: style, position and name.
-pub(super) fn named_dots(dots: &[(usize, (f64, f64), &str)]) -> Series {
+pub fn named_dots(dots: &[(usize, (f64, f64), &str)]) -> Series {
     let plot = ScatterPlot::new()
         .with_data(dots.iter().map(|&(_, point, _)| point))
         .with_colors(dots.iter().map(|&(style, ..)| colour(style)))
@@ -75,7 +94,7 @@ pub(super) fn named_dots(dots: &[(usize, (f64, f64), &str)]) -> Series {
 }
 
 /// A line through at most a few hundred of the points, the last among them, with its name in the legend.
-pub(super) fn line(style: usize, name: &str, points: &[(f64, f64)]) -> Series {
+pub fn line(style: usize, name: &str, points: &[(f64, f64)]) -> Series {
     let dashes = DASHES[variant(style)];
     let dashes = if dashes.is_empty() { LineStyle::Solid } else { LineStyle::Custom(dashes.to_owned()) };
     let plot = LinePlot::new().with_data(thinned(points)).with_line_style(dashes).with_legend(plain(name));
@@ -83,7 +102,7 @@ pub(super) fn line(style: usize, name: &str, points: &[(f64, f64)]) -> Series {
 }
 
 /// The thin line from (0, 0) to (1, 1).
-pub(super) fn diagonal() -> Series {
+pub fn diagonal() -> Series {
     let plot = LinePlot::new().with_data([(0.0, 0.0), (1.0, 1.0)]);
     Series(Plot::Line(plot.with_color("#767676").with_stroke_width(1.0)))
 }
@@ -110,28 +129,28 @@ fn plain(text: &str) -> String {
 }
 
 /// What an axis shows.
-pub(super) struct Axis {
-    label: &'static str,
+pub struct Axis<'a> {
+    label: &'a str,
     range: (f64, f64),
     ticks: TickFormat,
     step: Option<f64>,
     rows: usize,
 }
 
-impl Axis {
+impl<'a> Axis<'a> {
     /// Numbers within a range.
-    pub(super) fn new(label: &'static str, range: (f64, f64)) -> Self {
+    pub fn new(label: &'a str, range: (f64, f64)) -> Self {
         Self { label, range, ticks: TickFormat::Auto, step: None, rows: 0 }
     }
 
     /// Shares, from 0 to a little more than 100 %.
-    pub(super) fn percent(label: &'static str) -> Self {
+    pub fn percent(label: &'a str) -> Self {
         let ticks = TickFormat::Custom(Arc::new(|share| format!("{:.0} %", 100.0 * share)));
         Self { ticks, ..Self::new(label, (0.0, 1.03)) }
     }
 
     /// Names, from the top one at height `names.len()` to the last one at height 1.
-    pub(super) fn rows(names: &[String]) -> Self {
+    pub fn rows(names: &[String]) -> Self {
         let rows = names.len();
         let names: Vec<String> = names.iter().map(|name| plain(name)).collect();
         let name = move |height: f64| {
@@ -145,22 +164,27 @@ impl Axis {
 }
 
 /// The frame of a drawing.
-pub(super) struct Chart {
+pub struct Chart<'a> {
     /// Unique on the page.
-    pub(super) id: &'static str,
+    pub id: &'a str,
     /// For those who cannot see it.
-    pub(super) about: &'static str,
-    pub(super) x: Axis,
-    pub(super) y: Axis,
+    pub about: &'a str,
+    /// From left to right.
+    pub x: Axis<'a>,
+    /// From the bottom to the top.
+    pub y: Axis<'a>,
     /// Of the data's area, which is about 400 wide.
-    pub(super) height: f64,
+    pub height: f64,
     /// A dashed line at a height, with its name.
-    pub(super) mark: Option<(f64, &'static str)>,
+    pub mark: Option<(f64, &'a str)>,
 }
 
-impl Chart {
-    /// The drawing as an element of a page; it takes the width that it is given.
-    pub(super) fn draw(&self, series: Vec<Series>) -> Result<String, EvalError> {
+impl Chart<'_> {
+    /// The drawing as an element of a page; it takes the width that it is given. `about` and `id` are not escaped.
+    ///
+    /// # Errors
+    /// [`EvalError::Figure`] if the plotting crate draws nothing.
+    pub fn draw(&self, series: Vec<Series>) -> Result<String, EvalError> {
         let plots: Vec<Plot> = series.into_iter().map(|series| series.0).collect();
         let layout = self.layout(&plots);
         let frame = ComputedLayout::from_layout(&layout);
@@ -224,7 +248,7 @@ impl Chart {
 }
 
 /// The range of some numbers with air around it; half a marker may stand out of `least` to `most`.
-pub(super) fn around(values: &[f64], air: f64, (least, most): (f64, f64)) -> (f64, f64) {
+pub fn around(values: &[f64], air: f64, (least, most): (f64, f64)) -> (f64, f64) {
     let finite = || values.iter().copied().filter(|value| value.is_finite());
     let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
     if low > high {
@@ -238,7 +262,7 @@ pub(super) fn around(values: &[f64], air: f64, (least, most): (f64, f64)) -> (f6
 mod tests {
     use super::*;
 
-    fn chart(x: Axis, y: Axis) -> Chart {
+    fn chart<'a>(x: Axis<'a>, y: Axis<'a>) -> Chart<'a> {
         Chart { id: "test", about: "a test", x, y, height: 100.0, mark: Some((0.5, "half")) }
     }
 
