@@ -6,11 +6,14 @@ use deferral_fairness::DisparateImpact;
 use deferral_losses::{Aim, Idk};
 use rand::RngExt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::EvalError;
 use crate::penalties::AnyPenalty;
 
 /// A decision-maker who answers every case, with a probability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DecisionMaker {
     /// They know the truth.
     Oracle,

@@ -1,0 +1,85 @@
+//! The data that studies read: each file once, whoever asks for it first.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deferral_core::Stream;
+use deferral_data::numpy::read_learning_to_defer;
+use deferral_data::text::WordVectors;
+use deferral_data::{DialectModel, Records, read_cases};
+use deferral_eval::{DecisionMaker, with_decision_makers};
+
+use crate::studies::{StudyError, Table};
+
+/// The data folder, and what was read of it.
+#[derive(Debug)]
+pub struct Data {
+    folder: PathBuf,
+    records: Mutex<HashMap<String, Arc<Records>>>,
+    vectors: Mutex<HashMap<String, Arc<WordVectors>>>,
+}
+
+impl Data {
+    /// Data from a folder, which is laid out as `fixtures/data.toml` says. Nothing is read yet.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), records: Mutex::default(), vectors: Mutex::default() }
+    }
+
+    /// A table of cases and, where it is wide, decisions.
+    pub(crate) fn table(&self, table: &Table) -> Result<Arc<Records>, StudyError> {
+        once(&self.records, &format!("{table:?}"), || self.read_table(table))
+    }
+
+    /// A file of learning to defer.
+    pub(crate) fn npz(
+        &self,
+        file: &str,
+        maker: Option<DecisionMaker>,
+        group: Option<&str>,
+    ) -> Result<Arc<Records>, StudyError> {
+        once(&self.records, &format!("{file} {maker:?} {group:?}"), || {
+            let records = read_learning_to_defer(&self.folder.join(file))?;
+            let Some(maker) = maker else { return Ok(records) };
+            // They are those of the data, not of a run: the same for every seed.
+            Ok(with_decision_makers(records, &[maker], group, &Stream::new(0).child("decision-makers"))?)
+        })
+    }
+
+    /// A file of word vectors.
+    pub(crate) fn vectors(&self, file: &str) -> Result<Arc<WordVectors>, StudyError> {
+        once(&self.vectors, file, || Ok(WordVectors::read(&self.folder.join(file))?))
+    }
+
+    fn read_table(&self, table: &Table) -> Result<Records, StudyError> {
+        let path = self.folder.join(&table.file);
+        let mut records = match table.reading.wide {
+            Some(_) => Records::from_wide(&path, &table.reading)?,
+            None => Records::without_decisions(read_cases(&path, &table.reading)?)?,
+        };
+        if let Some(folder) = &table.dialect {
+            let folder = self.folder.join(folder);
+            let model = DialectModel::read(&folder.join("model_count_table.txt"), &folder.join("model_vocab.txt"))?;
+            let Some(texts) = &records.inputs.text else {
+                return Err(format!("{} has no texts to infer dialects from; name their column", table.file).into());
+            };
+            let groups = model.groups(texts);
+            records.groups.push(groups);
+        }
+        Ok(records)
+    }
+}
+
+/// What `key` stands for. It is read without holding the lock, so that reading may use the pool that others wait in.
+fn once<T>(
+    cache: &Mutex<HashMap<String, Arc<T>>>,
+    key: &str,
+    read: impl FnOnce() -> Result<T, StudyError>,
+) -> Result<Arc<T>, StudyError> {
+    let known = || cache.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(there) = known().get(key) {
+        return Ok(Arc::clone(there));
+    }
+    let there = Arc::new(read()?);
+    Ok(Arc::clone(known().entry(key.to_owned()).or_insert(there)))
+}

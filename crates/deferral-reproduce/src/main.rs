@@ -1,0 +1,2 @@
+//! The program `reproduce`.
+fn main() {}

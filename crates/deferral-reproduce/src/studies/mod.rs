@@ -1,0 +1,102 @@
+//! What can be run: kinds of studies. Each is planned into units that can be run apart, in any order, on any machine.
+
+mod audit;
+mod closed_loop;
+mod compare;
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Data;
+use crate::sample::Sample;
+
+pub use audit::Audit;
+pub use closed_loop::{ClosedLoop, LoopWorld};
+pub use compare::{CasesFrom, Compare, Panel, SplitBy, Table};
+
+/// An error of a study, whatever it is about.
+pub type StudyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A study: a name, how often, and what is run.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Study {
+    /// Its name within the experiment.
+    pub name: String,
+    /// What it is, in a sentence, where the name does not say it.
+    #[serde(default)]
+    pub about: String,
+    /// The data sets of `fixtures/data.toml` that it reads.
+    #[serde(default)]
+    pub data: Vec<String>,
+    /// How often it is repeated. 1 or more.
+    #[serde(default = "once")]
+    pub repetitions: usize,
+    /// How often where only a glance is wanted.
+    #[serde(default = "once")]
+    pub quick: usize,
+    /// What is run.
+    pub run: Run,
+}
+
+fn once() -> usize {
+    1
+}
+
+/// What is run.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Run {
+    /// Methods on the same cases.
+    Compare(Box<Compare>),
+    /// A closed loop.
+    ClosedLoop(ClosedLoop),
+    /// What the experts of a table are like.
+    Audit(Audit),
+}
+
+impl Study {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.repetitions == 0 || self.quick == 0 {
+            return Err("`repetitions` and `quick` must be 1 or more".to_owned());
+        }
+        match &self.run {
+            Run::Compare(compare) => compare.check(),
+            Run::ClosedLoop(closed_loop) => closed_loop.check(),
+            Run::Audit(_) => Ok(()),
+        }
+    }
+
+    /// Units that can be run apart, in `repetitions` repetitions.
+    pub fn units(&self, repetitions: usize) -> usize {
+        match &self.run {
+            Run::Compare(compare) => compare.units(repetitions),
+            Run::ClosedLoop(closed_loop) => closed_loop.units(repetitions),
+            Run::Audit(_) => 1,
+        }
+    }
+
+    /// Reads the data that it needs, so that units which run at the same time find them.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn load(&self, data: &Data) -> Result<(), StudyError> {
+        match &self.run {
+            Run::Compare(compare) => compare.load(data),
+            Run::ClosedLoop(_) | Run::Audit(_) => Ok(()),
+        }
+    }
+
+    /// Runs some units. The result depends on the study, the seed and the units only.
+    ///
+    /// # Errors
+    /// Whatever the study finds wrong with its data or settings.
+    pub fn run(&self, units: Range<usize>, seed: u64, data: &Data) -> Result<Vec<Sample>, StudyError> {
+        match &self.run {
+            Run::Compare(compare) => compare.run(units, seed, data),
+            Run::ClosedLoop(closed_loop) => closed_loop.run(units, seed, data),
+            Run::Audit(audit) => audit.run(data),
+        }
+    }
+}
