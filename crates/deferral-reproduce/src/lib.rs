@@ -12,5 +12,6 @@ pub mod experiment;
 pub mod plan;
 pub mod runner;
 pub mod sample;
+pub mod shard;
 pub mod studies;
 pub mod verdict;
