@@ -37,6 +37,7 @@ const HOUSE: &[(u8, &str, MayUse)] = &[
     (5, "deferral-eval", AllBelow),
     (6, "deferral", AllBelow),
     (6, "deferral-cli", AllBelow),
+    (6, "deferral-reproduce", AllBelow),
     (7, "xtask", AllBelow),
     (7, "benches", AllBelow),
 ];
