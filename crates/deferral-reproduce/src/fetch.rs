@@ -102,26 +102,30 @@ pub enum Event<'a> {
         /// How: the pinned file, one that is taken as it is, or another in its place.
         state: &'a State,
     },
-    /// The file has no address: a person has to get it.
-    ByHand {
-        /// The data set.
-        set: &'a str,
-        /// The file.
-        path: &'a str,
-        /// What to do.
-        step: &'a str,
-    },
+    /// Files are missing that a person has to get; said once a data set.
+    ByHand(&'a ByHand),
 }
 
-/// What was done, by file, as paths within the folder of the data.
+/// Files of one data set that have no address, and how a person gets them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByHand {
+    /// The data set.
+    pub set: String,
+    /// Those of its files that are missing, as paths within the folder of the data.
+    pub paths: Vec<String>,
+    /// What to do.
+    pub step: String,
+}
+
+/// What was done; files are paths within the folder of the data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Downloaded and verified.
     pub fetched: Vec<String>,
     /// There before.
     pub already_there: Vec<String>,
-    /// Missing, and to be got by hand.
-    pub by_hand: Vec<String>,
+    /// Missing, and to be got by hand, by data set.
+    pub by_hand: Vec<ByHand>,
 }
 
 /// Puts the missing files of data sets into `folder`: those in `names`, or all of them if there is no name.
@@ -145,11 +149,21 @@ pub fn fetch(
         for file in &set.files {
             fetch_file(set, file, folder, downloader, report, &mut summary)?;
         }
+        if let Some(left) = left_by_hand(set, folder) {
+            report(&Event::ByHand(&left));
+            summary.by_hand.push(left);
+        }
     }
-    let left = sets.iter().flat_map(|set| set.files.iter().map(move |file| (set, file)));
-    let left = left.filter(|(_, file)| summary.by_hand.contains(&file.path));
-    let problems: Vec<_> = left.map(|(set, file)| set.problem(file, State::Missing)).collect();
-    if names.is_empty() || problems.is_empty() { Ok(summary) } else { Err(FetchError::ByHand(problems)) }
+    let is_done = names.is_empty() || summary.by_hand.is_empty();
+    if is_done { Ok(summary) } else { Err(FetchError::ByHand(summary.by_hand)) }
+}
+
+/// What of a data set is missing and has no address.
+fn left_by_hand(set: &DataSet, folder: &Path) -> Option<ByHand> {
+    let missing = set.files.iter().filter(|file| file.url.is_none() && file.state(folder) == State::Missing);
+    let paths: Vec<String> = missing.map(|file| file.path.clone()).collect();
+    let step = set.manual.as_ref().unwrap_or(&set.origin).clone();
+    (!paths.is_empty()).then(|| ByHand { set: set.name.clone(), paths, step })
 }
 
 /// The data sets of these names, all if there is none.
@@ -185,10 +199,6 @@ fn fetch_file(
         download(&Wanted { path, url, pin, origin }, folder, downloader, report)?;
         report(&Event::Fetched { path, size: pin.size });
         summary.fetched.push(path.clone());
-    } else {
-        let step = set.manual.as_deref().unwrap_or(&set.origin);
-        report(&Event::ByHand { set: &set.name, path, step });
-        summary.by_hand.push(path.clone());
     }
     Ok(())
 }
@@ -246,7 +256,13 @@ impl fmt::Display for Event<'_> {
             Self::AlreadyThere { path, state: State::Present } => write!(f, "{path}: already there, verified"),
             Self::AlreadyThere { path, state: State::Instead } => write!(f, "{path}: another file is there instead"),
             Self::AlreadyThere { path, .. } => write!(f, "{path}: already there, nothing known to verify it by"),
-            Self::ByHand { path, step, .. } => write!(f, "{path}: by hand: {step}"),
+            Self::ByHand(left) => write!(f, "{left}"),
         }
+    }
+}
+
+impl fmt::Display for ByHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: by hand: {}", self.paths.join(", "), self.step)
     }
 }

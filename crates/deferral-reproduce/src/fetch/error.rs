@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use super::ByHand;
 use crate::catalogue::{Problem, Sha256};
 
 /// Why [`super::fetch`] stopped. In every case the file in question is as it was before.
@@ -60,7 +61,7 @@ pub enum FetchError {
     },
     /// Files were asked for that only a person can get.
     #[error("{}", lines(.0))]
-    ByHand(Vec<Problem>),
+    ByHand(Vec<ByHand>),
 }
 
 /// How a download differs from the pinned file.
@@ -123,7 +124,7 @@ fn hint(status: u16) -> &'static str {
     }
 }
 
-fn lines(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+fn lines(left: &[ByHand]) -> String {
+    let lines: Vec<String> = left.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }
