@@ -3,27 +3,32 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use ureq::Agent;
+use ureq::{Agent, Proxy};
 
 use super::{Download, DownloadError};
 
-/// Gets addresses over HTTP and HTTPS, following redirections, through the proxy of the environment
-/// (`HTTPS_PROXY`, `ALL_PROXY`, ...) if there is one.
+/// Gets addresses over HTTP and HTTPS, following redirections. The proxy of the environment is the one of `ALL_PROXY`,
+/// `HTTPS_PROXY` or `HTTP_PROXY`, but for what `NO_PROXY` names.
 #[derive(Debug, Clone)]
 pub struct Http(Agent);
 
 impl Default for Http {
-    /// Gives up after 30 seconds in which nothing comes.
+    /// Gives up after 30 seconds in which nothing comes, and goes through the proxy of the environment if there is one.
     fn default() -> Self {
-        Self::patient(Duration::from_secs(30))
+        Self::new(Duration::from_secs(30), Proxy::try_from_env())
     }
 }
 
 impl Http {
-    /// Gives up when `patience` has passed without a connection, an answer or the next bytes of it. How long the whole
-    /// takes does not matter.
-    pub fn patient(patience: Duration) -> Self {
+    /// Gives up when `patience` has passed without a connection, an answer or the next bytes of it, however long the
+    /// whole takes; and goes to the server itself, whatever proxy the environment names.
+    pub fn direct(patience: Duration) -> Self {
+        Self::new(patience, None)
+    }
+
+    fn new(patience: Duration, proxy: Option<Proxy>) -> Self {
         let config = Agent::config_builder()
+            .proxy(proxy)
             .user_agent(concat!("deferral/", env!("CARGO_PKG_VERSION")))
             .timeout_resolve(Some(patience))
             .timeout_connect(Some(patience))
