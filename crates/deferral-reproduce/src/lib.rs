@@ -5,10 +5,12 @@
 //! ([`cache::Cache`]), [`verdict::tables`] and [`claims`] compare, and [`report`] shows it. Nothing here knows a paper.
 
 pub mod cache;
+pub mod catalogue;
 pub mod claims;
 pub mod data;
 pub mod error;
 pub mod experiment;
+pub mod fetch;
 pub mod plan;
 pub mod runner;
 pub mod sample;
