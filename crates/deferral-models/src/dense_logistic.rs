@@ -380,13 +380,17 @@ mod tests {
 
     #[test]
     fn values_beyond_single_precision_are_its_largest() {
-        let features = Columns::from_values(1, vec![-1e300, 1e300, -1.0, 1.0]);
-        let labels = [0, 1, 0, 1].map(Label);
-        let weights = CaseWeights::uniform(4);
-        let fitted = with_context(|ctx| Logistic::default().fit_dense(&features, &labels, 2, &weights, ctx)).unwrap();
-        let said = fitted.classify_dense(&features).unwrap();
-        assert!(said.iter().all(|column| (column.iter().sum::<f64>() - 1.0).abs() < 1e-12), "{said:?}");
-        assert!(said.column(0)[0] > 0.9 && said.column(1)[1] > 0.9, "{said:?}");
+        let features = Columns::from_values(2, vec![-1.0, 1.0, 1.0, -1.0]);
+        let (labels, weights) = ([0, 1].map(Label), CaseWeights::uniform(2));
+        let model = Logistic { strength: 1e4, ..Logistic::default() };
+        let fitted = with_context(|ctx| model.fit_dense(&features, &labels, 2, &weights, ctx)).unwrap();
+        // Weights above 1, as these are, would take the largest numbers to infinity minus infinity.
+        assert!(fitted.parameters()[0] > 1.0 && fitted.parameters()[1] < -1.0);
+        let said = fitted.classify_dense(&Columns::repeat(&[f64::MAX; 2], 1)).unwrap();
+        assert!((said.column(0)[0] + said.column(0)[1] - 1.0).abs() < 1e-12, "{said:?}");
+        let huge = Columns::from_values(2, features.values().iter().map(|value| 1e300 * value).collect());
+        let fitted = with_context(|ctx| model.fit_dense(&huge, &labels, 2, &weights, ctx)).unwrap();
+        assert!(fitted.parameters().iter().all(|value| value.is_finite()));
     }
 
     #[test]
@@ -399,9 +403,15 @@ mod tests {
             let model = Logistic { strength, ..Logistic::default() };
             with_context(|ctx| model.fit_parts(&features, &[good.clone(), bad], 2, ctx)).unwrap_err().to_string()
         };
-        assert_eq!(message(&|part| part.cases[0] = 549, 1.0), "a case is 549, but must be below the 549 cases there are");
+        assert_eq!(
+            message(&|part| part.cases[0] = 549, 1.0),
+            "a case is 549, but must be below the 549 cases there are"
+        );
         assert_eq!(message(&|part| part.labels[3] = Label(2), 1.0), "a label is 2, but must be below the 2 classes");
-        assert_eq!(message(&|part| part.weights = CaseWeights::uniform(3), 1.0), "there are 3 case weights for 274 cases");
+        assert_eq!(
+            message(&|part| part.weights = CaseWeights::uniform(3), 1.0),
+            "there are 3 case weights for 274 cases"
+        );
         assert_eq!(message(&|part| part.cases.clear(), 1.0), "there is no case to learn from");
         assert!(message(&|_| (), 0.0).starts_with("the strength of the logistic model is 0"));
         let other = Columns::zeros(3, 2);

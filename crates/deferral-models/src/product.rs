@@ -91,12 +91,71 @@ fn multiply_plainly<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor
     match left.rows {
         1 if !right.transposed => add_row(out, left.values, right),
         1 => add_short_columns::<1, S>(out, left, right),
+        3..SMALLEST_PACKED if (SMALLEST_PACKED..=BLOCK).contains(&right.rows) && right.columns >= SMALLEST_PACKED => {
+            add_padded(out, left, right);
+        }
         2 => add_short_columns::<2, S>(out, left, right),
         3 => add_short_columns::<3, S>(out, left, right),
         4 => add_short_columns::<4, S>(out, left, right),
         5 => add_short_columns::<5, S>(out, left, right),
         8 => add_short_columns::<8, S>(out, left, right),
         _ => add_columns(out, left, right),
+    }
+}
+
+/// Rows of the packed kernel, to which narrow left factors are padded.
+const PADDED: usize = 8;
+/// Columns that are padded at a time: few enough for the stack.
+const BLOCK: usize = 128;
+
+/// Adds a product whose left factor has 3 to 5 rows through the packed kernel, block by block: what its wide registers
+/// gain is more than the padding costs. The left factor must be as stored, the right one
+/// of 6 to [`BLOCK`] rows as stored and 6 or more columns.
+fn add_padded<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
+    if right.transposed { add_padded_outer(out, left, right) } else { add_padded_sums(out, left, right) }
+}
+
+/// The same where the right factor is as stored: the inner dimension is not divided, its columns are.
+fn add_padded_sums<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
+    let (rows, inner) = (left.rows, right.rows);
+    let (mut padded, mut sums) = ([S::zero(); PADDED * BLOCK], [S::zero(); PADDED * BLOCK]);
+    copy_columns(&mut padded, PADDED, left.values, rows);
+    let padded = Factor::new(&padded[..PADDED * inner], PADDED, inner);
+    for (out, values) in out.chunks_mut(rows * BLOCK).zip(right.values.chunks(inner * BLOCK)) {
+        let n = values.len() / inner;
+        let sums = &mut sums[..PADDED * n];
+        multiply(sums, padded, Factor::new(values, inner, n), Keep::Nothing);
+        add_narrow(out, rows, sums);
+    }
+}
+
+/// The same where it is transposed: its rows, the columns of the product, are few; the inner dimension is divided.
+fn add_padded_outer<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
+    let (rows, columns) = (left.rows, right.rows);
+    let (mut padded, mut sums) = ([S::zero(); PADDED * BLOCK], [S::zero(); PADDED * BLOCK]);
+    let sums = &mut sums[..PADDED * columns];
+    for (short, values) in left.values.chunks(rows * BLOCK).zip(right.values.chunks(columns * BLOCK)) {
+        let n = values.len() / columns;
+        copy_columns(&mut padded, PADDED, short, rows);
+        let right = Factor::new(values, columns, n).transposed();
+        multiply(sums, Factor::new(&padded[..PADDED * n], PADDED, n), right, Keep::Sum);
+    }
+    add_narrow(out, rows, sums);
+}
+
+/// Writes columns of `from_rows` numbers to the first rows of longer ones.
+fn copy_columns<S: Scalar>(to: &mut [S], to_rows: usize, from: &[S], from_rows: usize) {
+    for (to, from) in to.chunks_exact_mut(to_rows).zip(from.chunks_exact(from_rows)) {
+        to[..from_rows].copy_from_slice(from);
+    }
+}
+
+/// Adds the first rows of padded columns.
+fn add_narrow<S: Scalar>(to: &mut [S], rows: usize, padded: &[S]) {
+    for (to, from) in to.chunks_exact_mut(rows).zip(padded.chunks_exact(PADDED)) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to += from;
+        }
     }
 }
 
@@ -241,7 +300,7 @@ mod tests {
 
     #[test]
     fn products_of_every_shape_are_what_they_say() {
-        let values: Vec<f64> = (0..100).map(|v| f64::from((v * 37) % 11) - 4.0).collect();
+        let values: Vec<f64> = (0..3_000).map(|v| f64::from((v * 37) % 11) - 4.0).collect();
         for (rows, inner, columns) in [
             (6, 7, 8),
             (3, 7, 8),
@@ -253,6 +312,8 @@ mod tests {
             (5, 1, 9),
             (5, 9, 11),
             (1, 19, 3),
+            (5, 9, 300),
+            (3, 300, 9),
         ] {
             for (left_turned, right_turned) in [(false, false), (true, false), (false, true), (true, true)] {
                 let factor = |rows: usize, columns: usize, turned: bool| {
