@@ -91,7 +91,7 @@ fn multiply_plainly<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor
     match left.rows {
         1 if !right.transposed => add_row(out, left.values, right),
         1 => add_short_columns::<1, S>(out, left, right),
-        3..SMALLEST_PACKED if (SMALLEST_PACKED..=BLOCK).contains(&right.rows) && right.columns >= SMALLEST_PACKED => {
+        5 if (SMALLEST_PACKED..=BLOCK).contains(&right.rows) && right.columns >= SMALLEST_PACKED => {
             add_padded(out, left, right);
         }
         2 => add_short_columns::<2, S>(out, left, right),
@@ -108,9 +108,9 @@ const PADDED: usize = 8;
 /// Columns that are padded at a time: few enough for the stack.
 const BLOCK: usize = 128;
 
-/// Adds a product whose left factor has 3 to 5 rows through the packed kernel, block by block: what its wide registers
-/// gain is more than the padding costs. The left factor must be as stored, the right one
-/// of 6 to [`BLOCK`] rows as stored and 6 or more columns.
+/// Adds a product whose left factor has 5 rows, which fill no registers, through the packed kernel, block by block: what
+/// its wide registers gain is more than the padding costs. The left factor must be as stored; the right one must have
+/// 6 to [`BLOCK`] rows as stored, and 6 or more columns.
 fn add_padded<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
     if right.transposed { add_padded_outer(out, left, right) } else { add_padded_sums(out, left, right) }
 }
@@ -174,10 +174,12 @@ fn add_short_columns<const R: usize, S: Scalar>(out: &mut [S], left: Factor<'_, 
 
 /// Adds to every column the short columns, each scaled by an entry of a column of the right factor.
 fn add_sums<const R: usize, S: Scalar>(columns: &mut [[S; R]], short: &[[S; R]], right: Factor<'_, S>) {
-    let (blocks, rest) = columns.as_chunks_mut::<SIDE>();
-    let of_blocks = right.values.chunks_exact(SIDE * right.rows);
-    let of_rest = of_blocks.remainder().chunks_exact(right.rows);
-    for (block, scales) in blocks.iter_mut().zip(of_blocks) {
+    // Longer columns leave no registers for others beside them.
+    let side_by_side = if R > SIDE { 0 } else { columns.len() / SIDE * SIDE };
+    let (blocks, rest) = columns.split_at_mut(side_by_side);
+    let (of_blocks, of_rest) = right.values.split_at(side_by_side * right.rows);
+    let (of_blocks, of_rest) = (of_blocks.chunks_exact(SIDE * right.rows), of_rest.chunks_exact(right.rows));
+    for (block, scales) in blocks.as_chunks_mut::<SIDE>().0.iter_mut().zip(of_blocks) {
         let (first, second) = scales.split_at(2 * right.rows);
         let ((a, b), (c, d)) = (first.split_at(right.rows), second.split_at(right.rows));
         let mut sums = *block;
