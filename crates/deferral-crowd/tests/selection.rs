@@ -313,7 +313,7 @@ fn standardised(train: &Dataset, test: &Dataset) -> (Dataset, Dataset) {
 
 #[test]
 fn three_clusters_as_reported() {
-    // E1 (docs/src/reproducing.md) with a classifier that trains faster: .664 (.038) and .831 (.029) there, over 20
+    // E1 (docs/src/papers/keswani-2021.md) with a classifier that trains faster: .664 (.038) and .831 (.029) there, over 20
     // repetitions, published .67 and about .83. The mean of 8 has a standard deviation of .013 and .010.
     let solver = Lbfgs { iterations: 60, ..Lbfgs::default() };
     let classifier = Classifier::SmallNetwork { hidden: vec![16], decay: 1e-4, solver };

@@ -22,7 +22,8 @@ pub(crate) fn fetch_sets(args: &FetchArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let names: Vec<&str> = args.names.iter().map(String::as_str).collect();
-    let summary = fetch(&catalogue, &names, &folder, &Http::default(), &mut |event: &Event<'_>| say(&event.to_string()))?;
+    let summary =
+        fetch(&catalogue, &names, &folder, &Http::default(), &mut |event: &Event<'_>| say(&event.to_string()))?;
     say(&format!(
         "{} fetched, {} already there, {} to be got by hand; the data are in {}",
         summary.fetched.len(),

@@ -28,4 +28,3 @@ pub(crate) fn with_progress<T>(jobs: usize, work: impl FnOnce(&(dyn Fn(Progress<
     bar.finish_and_clear();
     done
 }
-

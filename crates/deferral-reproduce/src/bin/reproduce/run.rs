@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -45,8 +45,9 @@ pub(crate) fn run_all(args: &RunArgs) -> Result<ExitCode> {
     let cache = Cache::open(&args.folders.target().join("cache"))?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let jobs = jobs_of(&plan, shard);
-    let finished =
-        with_progress(jobs.len(), |progress| run(&plan, &jobs, threads, &Data::new(&folder, &catalogue), &cache, progress))?;
+    let finished = with_progress(jobs.len(), |progress| {
+        run(&plan, &jobs, threads, &Data::new(&folder, &catalogue), &cache, progress)
+    })?;
     if let (Some(shard), Some(out)) = (args.shard, &args.folders.out) {
         let part = Part {
             code: CODE.to_owned(),
@@ -176,4 +177,3 @@ fn report(plan: &Plan, finished: Vec<Finished>, threads: usize, _folders: &Folde
     say(&format!("{} of {} published cells reproduce, {} by rounding", all.reproduces, all.run(), all.by_rounding));
     Ok(if all.unexplained + unexplained == 0 || plan.wanted.quick { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
-
