@@ -42,7 +42,7 @@ pub enum MinimaxForm {
     /// The minimax form as the released code of the joint framework plays it (Keswani et al. 2021): group weights start
     /// at the groups' shares, grow with the losses and are never divided by their sum, so that every round trains with
     /// longer steps than the one before. A group's loss is that of training: the error of the system, times
-    /// [`SYSTEM_SHARE`], and that of its classifier, on one batch of [`RELEASED_BATCH`] cases.
+    /// [`SYSTEM_SHARE`], and that of its classifier, on one batch of [`RELEASED_BATCH`] cases, or on all if there are fewer.
     Released,
 }
 
@@ -263,8 +263,12 @@ impl<L: Learner> Minimax<L> {
 fn released_losses<P: Policy>(sides: &Sides<'_>, policy: &P, stream: &Stream) -> Result<Measures, FitError> {
     let mut random = stream.random();
     let n = sides.fit.data.n();
-    let batch: Vec<usize> = (0..RELEASED_BATCH).map(|_| random.random_range(0..n)).collect();
-    sides.measure_training_loss(policy, &batch, SYSTEM_SHARE)
+    let mut cases: Vec<usize> = (0..n).collect();
+    let drawn = RELEASED_BATCH.min(n);
+    for at in 0..drawn {
+        cases.swap(at, random.random_range(at..n));
+    }
+    sides.measure_training_loss(policy, &cases[..drawn], SYSTEM_SHARE)
 }
 
 /// The class that all members say of all cases, if there is one.
