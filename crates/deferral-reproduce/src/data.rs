@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deferral_core::Stream;
 use deferral_data::numpy::read_learning_to_defer;
 use deferral_data::text::WordVectors;
-use deferral_data::{DialectModel, Records, read_cases};
+use deferral_data::{DialectModel, MissingRating, Records, read_cases, read_rater_pools};
+use deferral_eval::closed_loop::LoopData;
 use deferral_eval::{DecisionMaker, with_decision_makers};
 
 use crate::studies::{StudyError, Table};
@@ -18,12 +19,18 @@ pub struct Data {
     folder: PathBuf,
     records: Mutex<HashMap<String, Arc<Records>>>,
     vectors: Mutex<HashMap<String, Arc<WordVectors>>>,
+    ratings: Mutex<HashMap<String, Arc<LoopData>>>,
 }
 
 impl Data {
     /// Data from a folder, which is laid out as `fixtures/data.toml` says. Nothing is read yet.
     pub fn in_folder(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), records: Mutex::default(), vectors: Mutex::default() }
+        Self {
+            folder: folder.to_owned(),
+            records: Mutex::default(),
+            vectors: Mutex::default(),
+            ratings: Mutex::default(),
+        }
     }
 
     /// A table of cases and, where it is wide, decisions.
@@ -49,6 +56,21 @@ impl Data {
     /// A file of word vectors.
     pub(crate) fn vectors(&self, file: &str) -> Result<Arc<WordVectors>, StudyError> {
         once(&self.vectors, file, || Ok(WordVectors::read(&self.folder.join(file))?))
+    }
+
+    /// Comments and their ratings; a rating that is missing is no vote.
+    pub(crate) fn ratings(
+        &self,
+        ratings: &str,
+        comments: &str,
+        vectors: Option<&str>,
+    ) -> Result<Arc<LoopData>, StudyError> {
+        once(&self.ratings, &format!("{ratings} {comments} {vectors:?}"), || {
+            let vectors = vectors.map(|file| self.vectors(file)).transpose()?;
+            let folder = &self.folder;
+            let pools = read_rater_pools(&folder.join(ratings), &folder.join(comments), MissingRating::NoVote)?;
+            Ok(LoopData::of_rater_pools(pools, vectors.as_deref())?)
+        })
     }
 
     fn read_table(&self, table: &Table) -> Result<Records, StudyError> {
