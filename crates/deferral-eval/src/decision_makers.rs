@@ -143,14 +143,23 @@ fn trained(records: &Records, alpha: f64, attribute: Option<&str>, stream: &Stre
     Ok(policy.classify(data.cases())?.iter().map(|belief| belief[1]).collect())
 }
 
-/// Answers turned around on a part of the cases.
-fn turned(records: &Records, answers: Vec<f64>, stream: &Stream) -> Result<Vec<f64>, EvalError> {
+/// Where the inconsistent decision-maker can be relied on: the cases whose first feature is not below its mean.
+///
+/// # Errors
+/// If there are no numeric features.
+pub fn reliable(records: &Records) -> Result<Vec<bool>, EvalError> {
     let features = seen_by_experts(records)?;
     let first = |case: usize| features.column(case).first().copied().unwrap_or(0.0);
     let mean = (0..records.n()).map(first).sum::<f64>() / records.n().max(1) as f64;
+    Ok((0..records.n()).map(|case| first(case) >= mean).collect())
+}
+
+/// Answers turned around on a part of the cases.
+fn turned(records: &Records, answers: Vec<f64>, stream: &Stream) -> Result<Vec<f64>, EvalError> {
+    let reliable = reliable(records)?;
     let turn = |(case, q): (usize, f64)| {
-        let unreliable = first(case) < mean && stream.at(case).random::<f64>() < TURNED;
-        if unreliable { 1.0 - q } else { q }
+        let turned = !reliable[case] && stream.at(case).random::<f64>() < TURNED;
+        if turned { 1.0 - q } else { q }
     };
     Ok(answers.into_iter().enumerate().map(turn).collect())
 }

@@ -72,7 +72,7 @@ pub use audit_tables::{audit_labels, audit_roster, audit_summary, model_table, s
 pub use cells::{Cell, Cells};
 pub use comparison::{Comparison, Decided, ExpertRecord, Record, Row, Tally};
 pub use crowd_audit::{CrowdAudit, ModelCheck, Suspect, crowd_audit};
-pub use decision_makers::{DecisionMaker, with_decision_makers};
+pub use decision_makers::{DecisionMaker, reliable, with_decision_makers};
 pub use division::Division;
 pub use error::EvalError;
 pub use evaluation::{Evaluation, evaluate};

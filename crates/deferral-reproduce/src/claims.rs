@@ -28,7 +28,7 @@ pub struct Claim {
 
 /// How a claim is checked.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Check {
     /// One figure is larger than another, by more than `by`.
     Larger {

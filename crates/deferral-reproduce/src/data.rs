@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deferral_core::Stream;
+use deferral_core::{GroupAttribute, Stream};
 use deferral_data::numpy::read_learning_to_defer;
 use deferral_data::text::WordVectors;
 use deferral_data::{DialectModel, MissingRating, Records, read_cases, read_rater_pools};
 use deferral_eval::closed_loop::LoopData;
-use deferral_eval::{DecisionMaker, with_decision_makers};
+use deferral_eval::{DecisionMaker, reliable, with_decision_makers};
 
 use crate::studies::{StudyError, Table};
 
@@ -49,7 +49,14 @@ impl Data {
             let records = read_learning_to_defer(&self.folder.join(file))?;
             let Some(maker) = maker else { return Ok(records) };
             // They are those of the data, not of a run: the same for every seed.
-            Ok(with_decision_makers(records, &[maker], group, &Stream::new(0).child("decision-makers"))?)
+            let stream = Stream::new(0).child("decision-makers");
+            let group = group.filter(|group| records.groups.iter().any(|known| known.name == *group));
+            let mut records = with_decision_makers(records, &[maker], group, &stream)?;
+            if maker == DecisionMaker::Inconsistent {
+                let reliable = reliable(&records)?;
+                records.groups.push(GroupAttribute::from_values("reliable", reliable.into_iter().map(yes_or_no)));
+            }
+            Ok(records)
         })
     }
 
@@ -90,6 +97,10 @@ impl Data {
         }
         Ok(records)
     }
+}
+
+fn yes_or_no(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
 }
 
 /// What `key` stands for. It is read without holding the lock, so that reading may use the pool that others wait in.

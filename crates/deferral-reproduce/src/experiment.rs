@@ -217,7 +217,7 @@ pub struct FigureSpec {
 
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Drawing {
     /// Lines through a measure of several methods at values that stand on the horizontal axis.
     Lines {

@@ -5,12 +5,15 @@
 //! ([`cache::Cache`]), [`verdict::tables`] and [`claims`] compare, and [`report`] shows it. Nothing here knows a paper.
 
 pub mod cache;
+pub mod catalogue;
 pub mod claims;
 pub mod data;
 pub mod error;
 pub mod experiment;
+pub mod fetch;
 pub mod plan;
 pub mod runner;
 pub mod sample;
+pub mod shard;
 pub mod studies;
 pub mod verdict;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::ReproduceError;
 use crate::experiment::Experiment;
 use crate::studies::Study;
@@ -13,7 +15,7 @@ pub const CODE: &str = env!("DEFERRAL_CODE");
 const JOBS_A_STUDY: usize = 50;
 
 /// What is wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 pub struct Wanted {
     /// Experiments by name; all if there is none.
     pub only: Vec<String>,

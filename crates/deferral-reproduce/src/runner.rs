@@ -31,7 +31,13 @@ impl Found {
             samples.entry((job.experiment, job.study)).or_default().extend(finished.samples);
             *found.seconds.entry(job.experiment).or_default() += finished.seconds;
         }
-        found.results = samples.into_iter().map(|(key, samples)| (key, Results::of(samples))).collect();
+        found.results = samples
+            .into_iter()
+            .map(|((experiment, study), samples)| {
+                let listed = plan.experiments[experiment].studies[study].methods();
+                ((experiment, study), Results::of(samples).listing(listed))
+            })
+            .collect();
         found
     }
 

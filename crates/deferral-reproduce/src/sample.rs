@@ -26,6 +26,8 @@ pub struct Sample {
 pub struct Results {
     /// Methods in the order in which they came.
     methods: Vec<String>,
+    /// The methods as the study lists them, before a grid gives them settings.
+    listed: Vec<String>,
     series: BTreeMap<(String, String), Vec<(usize, f64)>>,
 }
 
@@ -50,12 +52,20 @@ impl Results {
         &self.methods
     }
 
-    /// The methods of a family: those called `name`, or `name` with settings.
+    /// The same figures, knowing the methods as the study lists them.
+    #[must_use]
+    pub fn listing(self, listed: &[String]) -> Self {
+        Self { listed: listed.to_vec(), ..self }
+    }
+
+    /// The methods of a family: `name` with the settings of a grid. What the study lists by a longer name, such as
+    /// `name:told=oracle`, is a family of its own.
     pub fn family<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a String> {
-        self.methods.iter().filter(move |method| {
-            let rest = method.strip_prefix(name);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ',']))
-        })
+        let longer = |method: &str| {
+            let others = self.listed.iter().filter(|other| other.len() > name.len());
+            others.into_iter().any(|other| is_of(method, other))
+        };
+        self.methods.iter().filter(move |method| is_of(method, name) && !longer(method))
     }
 
     /// The values of a measure of a method, in the order of the runs; empty if it was not measured.
@@ -91,6 +101,11 @@ impl Results {
     }
 }
 
+/// Whether a method is `name`, or `name` with further settings.
+fn is_of(method: &str, name: &str) -> bool {
+    method.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ',']))
+}
+
 /// Numbers as JSON has them; what is not finite becomes `null`.
 mod number {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -124,6 +139,8 @@ mod tests {
         assert_eq!(forwards.statistic("a", "error", Statistic::Mean), None);
         assert_eq!(forwards.family("a").count(), 2);
         assert_eq!(forwards.runs("a"), 3);
+        let apart = forwards.listing(&["a".to_owned(), "a:k=1".to_owned()]);
+        assert_eq!((apart.family("a").count(), apart.family("a:k=1").count()), (1, 1));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::sample::Sample;
 ///
 /// It measures, of each method in each test set: `accuracy`, `accuracy/GROUP`, `error`, `impact` (disparate impact),
 /// `labels` (per case), `asked` and `asked/GROUP` (the share of cases about which somebody is asked), `alone`, and, where
-/// cases are held out for validation, `validation-error` and `validation-impact`. Of the first test set also, for every
+/// cases are held out for validation, `validation-error` and `validation-impact`; `tested` and `trained` are numbers of cases. Of the first test set also, for every
 /// expert, `weight/EXPERT`, and, with the empty method, `expert-accuracy/EXPERT` and `expert-accuracy/EXPERT/GROUP` on all
 /// cases; `weight/model` is the weight of the classifier.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -54,7 +54,7 @@ pub struct Compare {
 
 /// Where cases come from.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum CasesFrom {
     /// A table.
     Table(Table),
@@ -62,7 +62,8 @@ pub enum CasesFrom {
     Npz {
         /// The file, within the data folder.
         file: String,
-        /// A simulated decision-maker in place of the one of the file: `accurate`, `biased` or `inconsistent`.
+        /// A simulated decision-maker beside the one of the file: `accurate`, `biased` or `inconsistent`. With the last
+        /// one there is an attribute `reliable`: whether they can be relied on, `yes` or `no`.
         decision_maker: Option<DecisionMaker>,
     },
     /// Three generated clusters.
@@ -238,6 +239,8 @@ fn measure(comparison: &Comparison, record: &Record, folds: usize, to: &mut Vec<
     add("labels", Some(record.labels_used as f64 / n));
     add("alone", Some(record.alone as f64 / n));
     add("asked", cells.asked());
+    add("tested", Some(record.all.n as f64));
+    add("trained", Some((comparison.cases.0 - record.all.n) as f64));
     for (at, (group, tally)) in comparison.groups.iter().zip(&record.by_group).enumerate() {
         add(&format!("accuracy/{group}"), tally.share());
         add(&format!("asked/{group}"), record.cells.of_group(at).asked());

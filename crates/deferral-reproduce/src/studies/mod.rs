@@ -78,6 +78,15 @@ impl Study {
         }
     }
 
+    /// The methods as the study lists them; none where it has none.
+    pub fn methods(&self) -> &[String] {
+        match &self.run {
+            Run::Compare(compare) => &compare.methods,
+            Run::ClosedLoop(closed_loop) => &closed_loop.methods,
+            Run::Audit(_) | Run::Theory(_) | Run::Transfer(_) => &[],
+        }
+    }
+
     /// Units that can be run apart, in `repetitions` repetitions.
     pub fn units(&self, repetitions: usize) -> usize {
         match &self.run {
