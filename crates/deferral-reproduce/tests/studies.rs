@@ -31,7 +31,8 @@ fn nowhere() -> Data {
 fn results(study: &Study, data: &Data) -> Results {
     let together = study.run(0..3, 1, data).unwrap();
     let apart: Vec<Sample> = [0..1, 1..3].into_iter().flat_map(|units| study.run(units, 1, data).unwrap()).collect();
-    assert_eq!(together, apart);
+    // By their text, as what does not exist is unlike itself.
+    assert_eq!(format!("{together:?}"), format!("{apart:?}"));
     assert_eq!(study.units(3), 3);
     Results::of(together)
 }
@@ -54,7 +55,7 @@ fn a_biased_majority_has_the_gap_that_was_worked_out() {
         let found = mean(&found, "x", measure);
         assert!((found - expected).abs() < by, "{measure}: {found}");
     };
-    // Accuracies 1 - 1/2 x 7/13 x .5 / (...) by hand: 1 - .5 x .35 / .65 and 1 - .5 x .15 / .85.
+    // A half of the share of those who toss a coin is wrong: of .35 in .65 on group 0, of .15 in .85 on group 1.
     near("expected-accuracy/0", 1.0 - 0.175 / 0.65, 1e-9);
     near("expected-accuracy/1", 1.0 - 0.075 / 0.85, 1e-9);
     near("gap-before", 0.180_995, 1e-6);
@@ -125,10 +126,10 @@ fn transfer(known: &str, lambdas: &str) -> String {
 fn what_is_learned_beside_another_task_is_measured_beside_learning_without_fairness() {
     let found = results(&study(&transfer("auxiliary", "[100, 0.5]")), &nowhere());
     assert_eq!(found.methods(), ["none", "alone", "alone-fair", "lambda=100", "lambda=0.5"]);
-    let values = |method, measure| found.values(method, measure);
+    let values = |method: &str, measure: &str| found.values(method, measure);
     for method in found.methods() {
-        let beside = |base: &str| values(base, "accuracy").into_iter().zip(values(method, "accuracy"));
-        let lost: Vec<f64> = beside("none").map(|(base, own)| base - own).collect();
+        let pairs = values("none", "accuracy").into_iter().zip(values(method, "accuracy"));
+        let lost: Vec<f64> = pairs.map(|(base, own)| base - own).collect();
         assert_eq!(values(method, "accuracy-lost"), lost);
         assert!(values(method, "accuracy").iter().all(|accuracy| (0.5..1.0).contains(accuracy)), "{method}");
         assert!(values(method, "epsilon").iter().all(|epsilon| *epsilon > 0.0), "{method}");

@@ -74,7 +74,7 @@ impl Transfer {
         match self.lambdas.iter().find(|lambda| !(lambda.is_finite() && **lambda > 0.0)) {
             Some(wrong) => Err(format!("a lambda is {wrong}, but must be finite and above 0; `none` is always there")),
             None if self.test == 0 || self.steps == 0 => Err("`test` and `steps` must be 1 or more".to_owned()),
-            None => TwoTasks { cases: 1, ..self.tasks }
+            None => TwoTasks { cases: self.tasks.cases.min(1), ..self.tasks }
                 .generate(&Stream::new(0))
                 .map(|_| ())
                 .map_err(|error| error.to_string()),
