@@ -7,7 +7,7 @@ use std::{env, fs};
 
 /// What draws and reports, but computes no figure.
 const SHOWN_ONLY: [&str; 4] =
-    ["deferral", "deferral-cli", "deferral-reproduce/src/report", "deferral-reproduce/src/main.rs"];
+    ["deferral", "deferral-cli", "deferral-reproduce/src/report", "deferral-reproduce/src/bin"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);

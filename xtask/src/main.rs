@@ -1,21 +1,32 @@
-//! Tasks of the workspace: `cargo xtask layers`, `cargo xtask peers`.
+//! Tasks of the workspace: `cargo xtask reproduce`, `fetch`, `layers`, `peers`.
 
 mod layers;
 mod peers;
+mod reproduce;
 
 use std::process::ExitCode;
 
+const TASKS: &str = "reproduce, fetch, layers, peers";
+
 fn main() -> ExitCode {
-    let task = std::env::args().nth(1);
-    let result = match task.as_deref() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (task, arguments) = match arguments.split_first() {
+        Some((task, arguments)) => (Some(task.as_str()), arguments),
+        None => (None, &[][..]),
+    };
+    let result = match task {
+        Some("reproduce") => reproduce::reproduce(arguments),
+        Some("fetch") => reproduce::fetch(arguments),
         Some("layers") => layers::run(),
         Some("peers") => peers::run(),
-        Some(other) => Err(anyhow::anyhow!("there is no task `{other}`; there are: layers, peers")),
-        None => Err(anyhow::anyhow!("which task? There are: layers, peers")),
+        Some(other) => Err(anyhow::anyhow!("there is no task `{other}`; there are: {TASKS}")),
+        None => Err(anyhow::anyhow!("which task? There are: {TASKS}")),
     };
     match result {
         Ok(message) => {
-            say(&message);
+            if !message.is_empty() {
+                say(&message);
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -103,7 +103,7 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
     }
 }
 
-/// How much each case counts in training: n non-negative numbers with mean 1.
+/// How much each case counts in training: n non-negative numbers with mean 1, unless [`CaseWeights::times`] says otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CaseWeights(Vec<f64>);
 
@@ -152,6 +152,33 @@ impl CaseWeights {
         let counts = group.counts();
         let share = |(g, w): (&crate::ids::GroupId, &f64)| w / counts[g.index()] as f64;
         Ok(Self::new(group.of_case.iter().zip(self.values()).map(share).collect())?)
+    }
+
+    /// The same proportions with `factor` times the mean: the whole loss counts that much more, so that gradient
+    /// descent takes steps that much longer. O(n).
+    ///
+    /// # Errors
+    /// If the factor is not a finite number above 0.
+    ///
+    /// ```
+    /// use deferral_core::CaseWeights;
+    /// let doubled = CaseWeights::new(vec![1.0, 3.0])?.times(2.0)?;
+    /// assert_eq!((doubled.values(), doubled.mean()), (&[1.0, 3.0][..], 2.0));
+    /// assert!(CaseWeights::uniform(2).times(f64::NAN).unwrap_err().to_string().contains("factor of the case weights"));
+    /// # Ok::<(), deferral_core::ParameterError>(())
+    /// ```
+    pub fn times(mut self, factor: f64) -> Result<Self, ParameterError> {
+        let ok = factor > 0.0 && factor.is_finite();
+        ParameterError::check(ok, "the factor of the case weights", factor, "a finite number above 0")?;
+        for weight in &mut self.0 {
+            *weight *= factor;
+        }
+        Ok(self)
+    }
+
+    /// The mean weight; 1 unless [`CaseWeights::times`] changed it. O(n).
+    pub fn mean(&self) -> f64 {
+        if self.0.is_empty() { 1.0 } else { self.0.iter().sum::<f64>() / self.0.len() as f64 }
     }
 
     /// The weights, one a case.

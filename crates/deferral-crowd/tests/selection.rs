@@ -273,6 +273,28 @@ fn results_do_not_depend_on_threads() {
     }
 }
 
+#[test]
+fn the_kind_of_features_makes_no_difference() {
+    // Worker 0 is always right, 1 answers nothing, 2 one case; the positions are the same in single precision.
+    let answer = |case: usize, expert: usize| match expert {
+        0 => Some(true),
+        1 => None,
+        2 => (case == 7).then_some(false),
+        _ => (case % expert > 0).then(|| coin(0.4 + 0.5 * case as f64 / 256.0, case, expert)),
+    };
+    let dense = data(256, 12, 2, answer);
+    let columns = dense.cases().features().as_dense().unwrap();
+    let sparse = Features::Sparse(deferral_models::classifier::sparse_of(columns));
+    let sparse = dense.clone().with_features(sparse).unwrap();
+    let learner = CrowdSelect::default();
+    let (one, other) = (fit(&learner, &dense).unwrap(), fit(&learner, &sparse).unwrap());
+    let (found, expected) = (one.errors(dense.cases()).unwrap(), other.errors(sparse.cases()).unwrap());
+    assert_eq!(found.rows(), 13);
+    let away = found.values().iter().zip(expected.values()).map(|(f, e)| (f - e).abs()).fold(0.0, f64::max);
+    assert!(away < 1e-9, "{away}");
+    assert!(found.column(0)[5] > found.column(255)[5] + 0.1);
+}
+
 /// Features to mean 0 and standard deviation 1 on the training cases.
 fn standardised(train: &Dataset, test: &Dataset) -> (Dataset, Dataset) {
     let columns = train.cases().features().as_dense().unwrap();
@@ -291,7 +313,7 @@ fn standardised(train: &Dataset, test: &Dataset) -> (Dataset, Dataset) {
 
 #[test]
 fn three_clusters_as_reported() {
-    // E1 (docs/src/reproducing.md) with a classifier that trains faster: .664 (.038) and .831 (.029) there, over 20
+    // E1 (docs/src/papers/keswani-2021.md) with a classifier that trains faster: .664 (.038) and .831 (.029) there, over 20
     // repetitions, published .67 and about .83. The mean of 8 has a standard deviation of .013 and .010.
     let solver = Lbfgs { iterations: 60, ..Lbfgs::default() };
     let classifier = Classifier::SmallNetwork { hidden: vec![16], decay: 1e-4, solver };

@@ -216,11 +216,16 @@ impl FeatureSpec {
         if let TextFeatures::Svd { dim, .. } = spec {
             featuriser.report.asked = Some(*dim);
         }
-        let (values, unknown) = model.transform(texts);
         let default = if matches!(spec, TextFeatures::Svd { .. }) { Scale::Standard } else { Scale::None };
-        if let (TextValues::Dense(values), Scale::Standard) = (&values, self.scale.unwrap_or(default)) {
-            featuriser.text_scale = Some(Standardiser::fit(values));
-        }
+        let unknown = if self.scale.unwrap_or(default) == Scale::Standard {
+            let (values, unknown) = model.transform(texts);
+            if let TextValues::Dense(values) = &values {
+                featuriser.text_scale = Some(Standardiser::fit(values));
+            }
+            unknown
+        } else {
+            model.unknown(texts)
+        };
         featuriser.report.text_dim = model.dim();
         featuriser.report.unknown = unknown.len();
         featuriser.text = Some(model);

@@ -195,7 +195,11 @@ impl FairLearner {
                 "error" => fair.error = error_kind(setting)?,
                 "gamma" => fair.form = MinimaxForm::Relaxed { gamma: setting.number()? },
                 _ => {
-                    let forms = [("minimax", MinimaxForm::Minimax), ("equal-error", MinimaxForm::EqualError)];
+                    let forms = [
+                        ("minimax", MinimaxForm::Minimax),
+                        ("equal-error", MinimaxForm::EqualError),
+                        ("released", MinimaxForm::Released),
+                    ];
                     fair.form = setting.choose(&forms)?;
                 }
             },

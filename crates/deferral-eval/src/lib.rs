@@ -82,7 +82,7 @@ pub use frontier::{Efforts, Family, Frontier, FrontierPoint, SURE, frontier};
 pub use grid::{Axis, GridError};
 pub use html::{escape, html, page};
 pub use label_curve::{CurvePlan, CurvePoint, LabelCurve, label_curve};
-pub use methods::{FeatureKind, Known, METHODS, Method, MethodError, Rule};
+pub use methods::{FeatureKind, Known, METHODS, Members, Method, MethodError, Rule};
 pub use model::{Learned, Model, UnknownExperts, Verdicts};
 pub use penalties::AnyPenalty;
 pub use policy::{AnyLearner, AnyPolicy};

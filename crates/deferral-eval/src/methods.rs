@@ -254,6 +254,20 @@ pub struct Rule {
     pub goal: Option<Goal>,
     /// Whom `consult` asks next and when it stops.
     pub asking: Asking,
+    /// How the models of a mixture come to one decision.
+    #[serde(default)]
+    pub members: Members,
+}
+
+/// How the models of a mixture come to one decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Members {
+    /// As one model that believes and weighs what they do on average.
+    #[default]
+    Average,
+    /// Each decides with a committee of its own, and the majority of them wins ([`deferral_fairness::MixtureMajority`]).
+    Majority,
 }
 
 /// Why a method is not known.
@@ -548,6 +562,10 @@ impl Method {
                 Box::new(rule)
             }
             AnyPolicy::Consult(policy) => Box::new(policy.rule(&self.rule.asking, cases, prices)?),
+            AnyPolicy::Mixture(mixture) if self.rule.members == Members::Majority => {
+                committee.check(policy.experts())?;
+                Box::new(mixture.majority(committee, cases)?)
+            }
             AnyPolicy::Crowd(crowd) if !voting => {
                 committee.check(policy.experts())?;
                 Box::new(crowd.decide_by(committee, cases)?)
@@ -604,6 +622,29 @@ mod tests {
         assert_eq!((joint.training.steps, joint.deferrer_hidden), (9, vec![16]));
         assert_eq!(joint.schedule, Schedule::Constant { classifier: 0.0, system: 1.0 });
         assert_eq!(method.rule.select, Some(Selection::Sampled { k: 5 }));
+    }
+
+    #[test]
+    fn the_released_game_is_a_setting_of_the_methods_named_after_it() {
+        let method = parse("minimax-published:weights=released,members=majority,lambda=0,k=5").unwrap();
+        assert_eq!(method.rule.members, Members::Majority);
+        let AnyLearner::Fair(fair) = &method.learner else { panic!("not fair") };
+        let FairLearner::Minimax(game) = &**fair else { panic!("not minimax") };
+        assert_eq!((game.form, game.rounds), (deferral_fairness::MinimaxForm::Released, 5));
+        let AnyLearner::Joint(joint) = parse("balanced-published:groups=sum").unwrap().learner else {
+            panic!("not joint")
+        };
+        assert_eq!(joint.groups, deferral_losses::GroupLosses::Sum);
+        let message = |text: &str| parse(text).unwrap_err().to_string();
+        assert_eq!(
+            message("minimax:weights=large"),
+            "method `minimax`: weights=large must be one of normalised, released"
+        );
+        assert!(message("minimax:members=one").ends_with("must be one of average, majority"));
+        assert!(message("balanced:groups=max").ends_with("must be one of mean, sum"));
+        assert!(message("joint:weights=released").contains("has no setting `weights`"));
+        assert!(message("joint:weights=released+minimax").contains("has no setting `weights`"));
+        assert!(parse("joint+minimax:form=released").is_ok());
     }
 
     #[test]

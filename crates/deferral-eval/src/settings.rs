@@ -5,13 +5,15 @@ use deferral_core::{Absent, Seat, Selection, TieBreak, VoteRule};
 use deferral_crowd::online::{Exploration, WeightRule};
 use deferral_crowd::selection::li_liu::{Objective as LiLiuObjective, Size, Vote as LiLiuVote};
 use deferral_crowd::{CrowdSelect, EpsilonFirst, ErrorModel, Goal, LiLiu, Streamed, Trust};
-use deferral_losses::{ClassifierGradient, CostScope, Form, Joint, Link, Schedule};
+use deferral_fairness::MinimaxForm;
+use deferral_losses::{ClassifierGradient, CostScope, Form, GroupLosses, Joint, Link, Schedule};
 use deferral_models::{Batches, Classifier, Logistic, Optimiser, Precision, Training};
 
 use crate::aggregators;
 use crate::consult_settings::{self, CONSULT_KEYS};
+use crate::fairness::FairLearner;
 use crate::idk_settings;
-use crate::methods::{FeatureKind, Method, MethodError};
+use crate::methods::{FeatureKind, Members, Method, MethodError};
 use crate::policy::AnyLearner;
 use crate::surrogate_settings;
 
@@ -36,7 +38,10 @@ const JOINT_KEYS: &[&str] = &[
     "alpha",
     "precision",
     "balance",
+    "groups",
 ];
+/// Settings of the minimax game in the methods that are named after it.
+const MINIMAX_KEYS: &[&str] = &["weights", "members"];
 /// The widest layer that can be asked for: two of them make a network of 400 MB.
 const MOST_WIDTH: usize = 10_000;
 /// Settings of a classifier that is a logistic model.
@@ -84,7 +89,8 @@ const CROWD_KEYS: &[&str] = &[
 
 /// Every setting that a method may have, each once.
 pub(crate) fn all_keys() -> Vec<&'static str> {
-    let all = RULE_KEYS.iter().chain(JOINT_KEYS).chain(LOGISTIC_KEYS).chain(CROWD_KEYS).chain(CONSULT_KEYS);
+    let all = RULE_KEYS.iter().chain(JOINT_KEYS).chain(MINIMAX_KEYS).chain(LOGISTIC_KEYS);
+    let all = all.chain(CROWD_KEYS).chain(CONSULT_KEYS);
     let mut keys: Vec<&'static str> = Vec::new();
     for key in all.copied().chain(idk_settings::all_idk_keys()).chain(surrogate_settings::all_surrogate_keys()) {
         if !keys.contains(&key) {
@@ -99,6 +105,9 @@ impl Method {
     pub(crate) fn keys(&self) -> Vec<&'static str> {
         let learner = self.learner.innermost();
         let own: &[&str] = match learner {
+            AnyLearner::Joint(_) if self.is_minimax() => {
+                return RULE_KEYS.iter().chain(JOINT_KEYS).chain(MINIMAX_KEYS).copied().collect();
+            }
             AnyLearner::Joint(_) => JOINT_KEYS,
             AnyLearner::Trust(trust) => return trust_keys(trust),
             AnyLearner::Consult(consult) => return consult_keys(consult),
@@ -132,6 +141,9 @@ impl Method {
         }
         if RULE_KEYS.contains(&key) && !self.is_own(key) {
             return self.set_rule(setting);
+        }
+        if MINIMAX_KEYS.contains(&key) && self.is_minimax() {
+            return self.set_minimax(setting);
         }
         let learner = self.learner.innermost_mut();
         if surrogate_settings::surrogate_keys(learner).contains(&key) {
@@ -196,6 +208,23 @@ impl Method {
             // What is left belongs to classifiers or to the rule.
             _ => Ok(()),
         }
+    }
+
+    /// Whether it is named after the minimax game, which is then its own and no wrapper of another method.
+    fn is_minimax(&self) -> bool {
+        let is_game = matches!(&self.learner, AnyLearner::Fair(fair) if matches!(**fair, FairLearner::Minimax(_)));
+        is_game && self.name.starts_with("minimax")
+    }
+
+    fn set_minimax(&mut self, setting: Setting<'_>) -> Result<(), MethodError> {
+        if setting.key == "members" {
+            self.rule.members = setting.choose(&[("average", Members::Average), ("majority", Members::Majority)])?;
+        } else if let AnyLearner::Fair(fair) = &mut self.learner
+            && let FairLearner::Minimax(game) = &mut **fair
+        {
+            game.form = setting.choose(&[("normalised", MinimaxForm::Minimax), ("released", MinimaxForm::Released)])?;
+        }
+        Ok(())
     }
 
     /// Whether a setting of the rule means something of its own to this method.
@@ -448,6 +477,9 @@ fn set_joint(joint: &mut Joint, setting: Setting<'_>) -> Result<(), MethodError>
             joint.classifier_gradient = setting.choose(&kinds)?;
         }
         "alpha" => joint.schedule = schedule(setting)?,
+        "groups" => {
+            joint.groups = setting.choose(&[("mean", GroupLosses::Mean), ("sum", GroupLosses::Sum)])?;
+        }
         "precision" => joint.precision = setting.choose(&[("f32", Precision::F32), ("f64", Precision::F64)])?,
         _ => joint.balance = Some(setting.value.to_owned()).filter(|name| name != "none"),
     }

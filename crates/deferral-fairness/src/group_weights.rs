@@ -47,6 +47,42 @@ impl MultiplicativeUpdate {
     }
 }
 
+/// Multiplicative weights that are never divided by their sum, as in the released code of the joint framework (Keswani et
+/// al. 2021).
+///
+/// ```
+/// use deferral_fairness::GrowingUpdate;
+/// let mut update = GrowingUpdate::new(vec![0.7, 0.3]);
+/// update.step(&[0.2, 0.5], 1.0);
+/// assert!((update.weights()[0] - 0.854982).abs() < 1e-6 && (update.weights()[1] - 0.494616).abs() < 1e-6);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrowingUpdate {
+    weights: Vec<f64>,
+}
+
+impl GrowingUpdate {
+    /// Weights stay below this, lest a diverging loss make them infinite.
+    const MOST: f64 = 1e6;
+
+    /// Starts from these weights, by rule the shares of the groups.
+    pub fn new(weights: Vec<f64>) -> Self {
+        Self { weights }
+    }
+
+    /// `weight_g <- weight_g exp(step error_g)`.
+    pub fn step(&mut self, errors: &[f64], step: f64) {
+        for (weight, error) in self.weights.iter_mut().zip(errors) {
+            *weight = (*weight * (step * error).exp()).min(Self::MOST);
+        }
+    }
+
+    /// The weights.
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+}
+
 /// The dual variables of "no group's error above gamma" (Diana et al. 2021, algorithm 2).
 ///
 /// ```

@@ -122,6 +122,28 @@ impl<'a> Sides<'a> {
     }
 }
 
+impl Sides<'_> {
+    /// The training loss of a policy on some of the cases to learn from: its error with the experts, times `share`,
+    /// and that of its classifier alone. A group without a case among them has none.
+    pub(crate) fn measure_training_loss<P: Policy>(
+        &self,
+        policy: &P,
+        cases: &[usize],
+        share: f64,
+    ) -> Result<Measures, FitError> {
+        let batch = self.fit.selected(cases)?;
+        let own = self.kind.of_cases(&policy.classify(batch.data.cases())?, &batch.labels);
+        let system = self.kind.of_cases(&policy.together(&batch.data)?, &batch.labels);
+        let losses: Vec<f64> = own.iter().zip(&system).map(|(own, system)| own + share * system).collect();
+        let mass = batch.mass(self.kind);
+        let of_group = |groups: &Membership| -> Vec<f64> {
+            groups.means(&losses, &mass).into_iter().map(|loss| loss.unwrap_or(0.0)).collect()
+        };
+        let of_group = batch.groups.iter().map(of_group).collect();
+        Ok(Measures { of_group, overall: mean(&losses, &mass).unwrap_or(0.0) })
+    }
+}
+
 type Means = (Vec<Vec<Option<f64>>>, Option<f64>);
 
 impl<'a> Side<'a> {

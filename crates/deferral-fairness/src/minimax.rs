@@ -3,12 +3,14 @@
 mod trace;
 
 use deferral_core::{
-    CaseWeights, Cases, Context, Dataset, Event, FitError, FitStatus, Learner, ParameterError, Policy, most_probable,
+    CaseWeights, Cases, Context, Dataset, Event, FitError, FitStatus, Learner, ParameterError, Policy, Stream,
+    most_probable,
 };
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::group_errors::ErrorKind;
-use crate::group_weights::{EqualErrorUpdate, MultiplicativeUpdate, RelaxedUpdate, step_size};
+use crate::group_weights::{EqualErrorUpdate, GrowingUpdate, MultiplicativeUpdate, RelaxedUpdate, step_size};
 use crate::measured_on::{Measures, RisksOn, Sides};
 use crate::membership::{Membership, no_attribute};
 use crate::mixture::Mixture;
@@ -37,7 +39,17 @@ pub enum MinimaxForm {
     },
     /// All are equal to the error of the population, whichever that is. For comparison: it makes good groups worse.
     EqualError,
+    /// The minimax form as the released code of the joint framework plays it (Keswani et al. 2021): group weights start
+    /// at the groups' shares, grow with the losses and are never divided by their sum, so that every round trains with
+    /// longer steps than the one before. A group's loss is that of training: the error of the system, times
+    /// [`SYSTEM_SHARE`], and that of its classifier, on one batch of [`RELEASED_BATCH`] cases, or on all if there are fewer.
+    Released,
 }
+
+/// Cases in the batch on which the released form measures losses.
+pub const RELEASED_BATCH: usize = 200;
+/// How much the system's error counts beside the classifier's in the released form: `1 - t^-0.5` at the last of 100 steps.
+pub const SYSTEM_SHARE: f64 = 0.9;
 
 /// Minimax fairness around any learner (Diana et al. 2021, algorithms 1 and 2).
 ///
@@ -110,10 +122,10 @@ impl<L> Minimax<L> {
     /// The variant in the released code of the joint framework: 5 rounds, `weight_g *= exp(loss_g / sqrt(r))` after
     /// round r.
     ///
-    /// Where it differs: that code never divides the weights by their sum, while case weights here have mean 1, so that
-    /// only proportions count and the effective learning rate does not grow with the loss. It takes `loss_g`, of system
-    /// and classifier, from the last batch; here it is the system's log loss on all training cases. It decides by the
-    /// majority of its five models; here they are a mixture.
+    /// Where it differs: that code never divides the weights by their sum and takes `loss_g`, of system and classifier,
+    /// from the last batch; that is [`MinimaxForm::Released`]. It decides by the majority of its five models:
+    /// [`Mixture::majority`]. By default only the proportions of the weights count, losses are the system's on all
+    /// training cases, and the models are a mixture.
     pub fn published(attribute: impl Into<String>, learner: L) -> Self {
         Self { rounds: 5, ..Self::by(attribute, learner) }
     }
@@ -184,9 +196,12 @@ impl<L: Learner> Minimax<L> {
         let mut members = Vec::new();
         let mut case_weights = auditor.case_weights();
         for round in 1..=self.rounds {
-            let scaled = CaseWeights::new(case_weights.clone())?;
+            let scaled = self.scaled(&case_weights)?;
             let policy = self.learner.fit(&sides.fit.data, &scaled, &mut ctx.part(&format!("round {round}")))?;
-            let measures = sides.measure(&policy)?;
+            let measures = match self.form {
+                MinimaxForm::Released => released_losses(sides, &policy, &ctx.stream("last batch").nth(round))?,
+                _ => sides.measure(&policy)?,
+            };
             trace.push(&auditor.group_weights(), &measures);
             members.push(policy);
             ctx.report(&Event::Step { step: round, of: self.rounds, loss: trace.worst_of_round(round - 1) })?;
@@ -202,6 +217,15 @@ impl<L: Learner> Minimax<L> {
         self.warn(sides, &members, &trace, ctx)?;
         ctx.report(&Event::Finished(trace.status))?;
         Ok((Mixture::uniform(members)?, trace))
+    }
+
+    /// What a round is fitted with: proportions only, or as they are in the released form.
+    fn scaled(&self, case_weights: &[f64]) -> Result<CaseWeights, ParameterError> {
+        let weights = CaseWeights::new(case_weights.to_vec())?;
+        match self.form {
+            MinimaxForm::Released => weights.times(case_weights.iter().sum()),
+            _ => Ok(weights),
+        }
     }
 
     /// Says what the reader of the result should know: a bound that was not met, a game that nobody can lose.
@@ -235,6 +259,18 @@ impl<L: Learner> Minimax<L> {
     }
 }
 
+/// The losses of system and classifier on one batch of the cases to learn from, drawn from `stream`.
+fn released_losses<P: Policy>(sides: &Sides<'_>, policy: &P, stream: &Stream) -> Result<Measures, FitError> {
+    let mut random = stream.random();
+    let n = sides.fit.data.n();
+    let mut cases: Vec<usize> = (0..n).collect();
+    let drawn = RELEASED_BATCH.min(n);
+    for at in 0..drawn {
+        cases.swap(at, random.random_range(at..n));
+    }
+    sides.measure_training_loss(policy, &cases[..drawn], SYSTEM_SHARE)
+}
+
 /// The class that all members say of all cases, if there is one.
 fn only_class<P: Policy>(members: &[P], data: &Dataset) -> Result<Option<usize>, FitError> {
     let mut only = None;
@@ -260,6 +296,7 @@ impl<L: Learner> Learner for Minimax<L> {
 /// The group weights of one attribute.
 enum Update {
     Multiplicative(MultiplicativeUpdate),
+    Growing(GrowingUpdate),
     Relaxed(RelaxedUpdate),
     EqualError(EqualErrorUpdate),
 }
@@ -285,10 +322,11 @@ impl<'a> Auditor<'a> {
             groups.iter().map(|g| g.masses(&mass).iter().map(|size| size / total).collect()).collect();
         let update = |shares: &Vec<f64>| match form {
             MinimaxForm::Minimax => Update::Multiplicative(MultiplicativeUpdate::new(shares.clone())),
+            MinimaxForm::Released => Update::Growing(GrowingUpdate::new(shares.clone())),
             MinimaxForm::Relaxed { gamma } => Update::Relaxed(RelaxedUpdate::new(shares.len(), gamma)),
             MinimaxForm::EqualError => Update::EqualError(EqualErrorUpdate::new(shares.len())),
         };
-        let counted = if form == MinimaxForm::Minimax { 0.0 } else { 1.0 / total };
+        let counted = if matches!(form, MinimaxForm::Minimax | MinimaxForm::Released) { 0.0 } else { 1.0 / total };
         let rest = weights.iter().zip(&mass).map(|(w, m)| (w - m) * counted).collect();
         Self { groups, updates: shares.iter().map(update).collect(), shares, mass, rest }
     }
@@ -297,6 +335,7 @@ impl<'a> Auditor<'a> {
     fn group_weights(&self) -> Vec<Vec<f64>> {
         let of = |(update, shares): (&Update, &Vec<f64>)| match update {
             Update::Multiplicative(update) => update.weights().to_vec(),
+            Update::Growing(update) => update.weights().to_vec(),
             Update::Relaxed(update) => update.weights(shares),
             Update::EqualError(update) => update.weights(shares),
         };
@@ -326,6 +365,7 @@ impl<'a> Auditor<'a> {
         for (update, errors) in self.updates.iter_mut().zip(&measures.of_group) {
             match update {
                 Update::Multiplicative(update) => update.step(errors, step),
+                Update::Growing(update) => update.step(errors, step),
                 Update::Relaxed(update) => update.step(errors, step),
                 Update::EqualError(update) => update.step(errors, measures.overall, step),
             }

@@ -64,6 +64,65 @@ fn minimax_weighs_the_group_whose_system_errs() {
 }
 
 #[test]
+fn released_weights_grow_with_the_losses_and_lengthen_the_steps() {
+    let data = desk();
+    let released = Minimax { form: MinimaxForm::Released, ..Minimax::published("group", joint()) };
+    let fit = |minimax: &Minimax<Joint>| noted(|ctx| minimax.fit_traced(&data, &CaseWeights::uniform(160), ctx)).0;
+    let (mixture, trace) = fit(&released).unwrap();
+    assert!((trace.weights[0][0] - 0.25).abs() < 1e-9 && (trace.weights[0][1] - 0.75).abs() < 1e-9);
+    // weight_g <- weight_g exp(loss_g / sqrt(r)), and no more than that.
+    for round in 1..5 {
+        for group in 0..2 {
+            let step = trace.errors[round - 1][group] / (round as f64).sqrt();
+            let expected = trace.weights[round - 1][group] * step.exp();
+            assert!((trace.weights[round][group] - expected).abs() < 1e-9, "{trace:?}");
+        }
+    }
+    // The first round is the unweighted fit, the second one with larger weights than the normalised game's.
+    let (normalised, _) = fit(&Minimax::published("group", joint())).unwrap();
+    let at = |mixture: &Mixture<deferral_losses::JointPolicy>, round| mixture.members().nth(round).unwrap().0.clone();
+    assert_eq!(at(&mixture, 0), at(&normalised, 0));
+    assert_ne!(at(&mixture, 1), at(&normalised, 1));
+    // There are no more than a batch of cases, so the loss of classifier and system is that on all of them.
+    let gold = data.gold().unwrap();
+    let first = at(&mixture, 0);
+    let mean = |said: &Probabilities| ErrorKind::LogLoss.of_cases(said, &gold).iter().sum::<f64>() / 160.0;
+    let all = mean(&first.classify(data.cases()).unwrap()) + SYSTEM_SHARE * mean(&first.together(&data).unwrap());
+    assert!((trace.overall[0] - all).abs() < 1e-9, "{} {all}", trace.overall[0]);
+}
+
+#[test]
+fn members_decide_with_committees_of_their_own() {
+    let data = desk();
+    let (mixture, _) =
+        noted(|ctx| Minimax::published("group", joint()).fit_traced(&data, &CaseWeights::uniform(160), ctx)).0.unwrap();
+    let beliefs = (mixture.classify(data.cases()).unwrap(), mixture.weigh(data.cases()).unwrap());
+    let decide = |beliefs: (&Probabilities, &Weights), rule: &dyn Consultation| {
+        let mut source = Recorded::new(data.decisions(), Absent::Unavailable);
+        consult(0..160, beliefs, rule, &mut source, None, &Stream::new(4)).unwrap()
+    };
+    let whole = Committee::whole(VoteRule::ScaledMean);
+    let together = decide((&beliefs.0, &beliefs.1), &mixture.majority(whole, data.cases()).unwrap());
+    let alone: Vec<_> = mixture
+        .members()
+        .map(|(member, _)| {
+            let own = (member.classify(data.cases()).unwrap(), member.weigh(data.cases()).unwrap());
+            decide((&own.0, &own.1), &whole)
+        })
+        .collect();
+    for case in 0..160 {
+        let ones = alone.iter().filter(|outcomes| outcomes[case].verdict.label == Label(1)).count();
+        assert_eq!(together[case].verdict.label, Label(u16::from(ones > 2)), "case {case}");
+        assert_eq!(together[case].labels_used, 2);
+        assert!((0.5..=1.0).contains(&together[case].verdict.confidence));
+    }
+    // A drawn committee asks once for each member, and every expert once.
+    let sparse = Committee { select: Selection::Sampled { k: 1 }, ..whole };
+    let drawn = decide((&beliefs.0, &beliefs.1), &mixture.majority(sparse, data.cases()).unwrap());
+    assert!(drawn.iter().all(|outcome| outcome.asked.len() == 5 && outcome.labels_used <= 2));
+}
+
+#[test]
 fn the_system_is_held_to_a_constraint() {
     let data = desk();
     let constraint = Constraint::ErrorParity { slack: 0.03 };

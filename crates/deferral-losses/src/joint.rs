@@ -77,12 +77,26 @@ pub struct Joint {
     pub cost_scope: CostScope,
     /// Costs of errors by true and predicted class, K x K row by row; all errors cost 1 if not given.
     pub error_costs: Option<Vec<f64>>,
-    /// A group attribute whose groups count the same in the loss ("joint balanced"), each case by `n / (G n_g)`.
+    /// A group attribute whose groups count the same in the loss ("joint balanced").
     pub balance: Option<String>,
+    /// How the losses of balanced groups become one.
+    pub groups: GroupLosses,
     /// Steps, batches and optimiser; early stopping is not used.
     pub training: Training,
     /// The number type of the networks.
     pub precision: Precision,
+}
+
+/// How the losses of groups that count the same become one loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupLosses {
+    /// Their mean: a case counts `n / (G n_g)`, and losses and steps are as large as without balance.
+    #[default]
+    Mean,
+    /// Their sum, as printed and as released (section 2.2): a case counts `n / n_g`. With G groups the losses, not the
+    /// expert costs, are G times as large, and so are the steps of plain gradient descent.
+    Sum,
 }
 
 impl Default for Joint {
@@ -102,6 +116,7 @@ impl Default for Joint {
             cost_scope: CostScope::Answered,
             error_costs: None,
             balance: None,
+            groups: GroupLosses::Mean,
             training: Training { steps: 1000, batches, optimiser: Optimiser::sgd(0.3), stopping: None },
             precision: Precision::F32,
         }
@@ -151,10 +166,7 @@ impl Joint {
         ctx: &mut Context<'_>,
     ) -> Result<JointPolicy, FitError> {
         self.check(data)?;
-        let balanced = match &self.balance {
-            Some(attribute) => Some(weights.balanced(data.cases().group(attribute)?)?),
-            None => None,
-        };
+        let balanced = self.balanced(data, weights)?;
         let weights = balanced.as_ref().unwrap_or(weights);
         let own = self.constant_costs(data)?;
         let costs = costs.or(own.as_ref());
@@ -163,6 +175,18 @@ impl Joint {
             Precision::F64 => Trained::F64(self.train(data, weights, costs, ctx)?),
         };
         Ok(JointPolicy { form: self.form_for(data), link: self.link, classes: data.k(), networks })
+    }
+
+    /// The case weights under which groups count the same, if that is asked for.
+    fn balanced(&self, data: &Dataset, weights: &CaseWeights) -> Result<Option<CaseWeights>, FitError> {
+        let Some(attribute) = &self.balance else { return Ok(None) };
+        let group = data.cases().group(attribute)?;
+        let mut factor = weights.mean();
+        if self.groups == GroupLosses::Sum {
+            // A group without a case has no mean to add.
+            factor *= group.counts().iter().filter(|&&count| count > 0).count() as f64;
+        }
+        Ok(Some(weights.balanced(group)?.times(factor)?))
     }
 
     /// The costs that the settings ask for, if any.
@@ -237,7 +261,8 @@ impl Joint {
             Network::new(&deferrer, &mut ctx.stream("deferrer").random())?,
         ];
         let inputs = Inputs::new(features, &networks[0]);
-        let mut objective = self.objective(data, costs, ctx)?;
+        // Weights with another mean than 1 enlarge losses; what experts cost stays what it is.
+        let mut objective = self.objective(data, costs, ctx)?.with_cost_share(weights.mean().recip());
         let settings = Training { stopping: None, ..self.training };
         train(&mut networks, &inputs, weights, &mut objective, None, &settings, ctx)?;
         let [classifier, deferrer] = networks;

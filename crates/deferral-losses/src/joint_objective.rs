@@ -73,6 +73,8 @@ pub struct JointObjective<'a> {
     decisions: Cow<'a, Decisions>,
     dropout: Option<Dropout>,
     costs: Option<ExpertCosts>,
+    /// How much a case's costs count beside its losses.
+    cost_share: f64,
     /// The most votes on one case.
     most_votes: usize,
     room: Room,
@@ -156,6 +158,7 @@ impl<'a> JointObjective<'a> {
             decisions,
             dropout: None,
             costs: None,
+            cost_share: 1.0,
             most_votes: most_votes.unwrap_or(0),
             room,
         }
@@ -177,6 +180,13 @@ impl<'a> JointObjective<'a> {
     #[must_use]
     pub fn with_costs(self, costs: Option<ExpertCosts>) -> Self {
         Self { costs, ..self }
+    }
+
+    /// With costs that count `share` times the weight of their case: 1 over the mean weight keeps their price where
+    /// case weights enlarge the losses.
+    #[must_use]
+    pub fn with_cost_share(self, share: f64) -> Self {
+        Self { cost_share: share, ..self }
     }
 
     /// With every vote of an expert left out of a step with probability `share`, drawn for each case anew.
@@ -254,7 +264,7 @@ impl<'a> JointObjective<'a> {
         }
         if let Some(costs) = &self.costs {
             let mut head = DeferrerHead { link: self.link, raw: raw_weights, gradient: weights_gradient };
-            loss += add_costs(costs, case, weighed, &mut head, weight);
+            loss += add_costs(costs, case, weighed, &mut head, weight * self.cost_share);
         }
         loss
     }

@@ -36,6 +36,6 @@ pub mod surrogates;
 
 pub use costs::{CostScope, ExpertCosts};
 pub use idk::{Aim, BayesianIdk, BayesianPolicy, ExpertLoss, Idk, IdkModel, IdkPolicy, Patience, Told};
-pub use joint::{Joint, JointPolicy, committee_for};
+pub use joint::{GroupLosses, Joint, JointPolicy, committee_for};
 pub use joint_objective::{ClassifierGradient, Form, JointObjective, Link, system_probabilities};
 pub use schedule::Schedule;

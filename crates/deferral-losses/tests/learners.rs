@@ -66,6 +66,22 @@ fn weights_stay_within_bounds_and_policies_survive_a_file() {
 }
 
 #[test]
+fn a_sum_of_group_losses_is_their_mean_at_twice_the_rate_with_the_same_costs() {
+    let data = data(120, 2);
+    let joint = |groups, rate, lambda| {
+        let joint = quick(Joint { lambda, groups, balance: Some("region".into()), ..Joint::published() });
+        Joint { training: Training { optimiser: Optimiser::sgd(rate), ..joint.training }, ..joint }
+    };
+    let sum = fit(&joint(GroupLosses::Sum, 0.1, 0.06), &data).unwrap();
+    assert_eq!(sum, fit(&joint(GroupLosses::Mean, 0.2, 0.03), &data).unwrap());
+    assert_ne!(sum, fit(&joint(GroupLosses::Mean, 0.2, 0.06), &data).unwrap());
+    assert_ne!(sum, fit(&joint(GroupLosses::Mean, 0.1, 0.06), &data).unwrap());
+    // Without groups there is nothing to add.
+    let whole = |groups| Joint { balance: None, ..joint(groups, 0.1, 0.06) };
+    assert_eq!(fit(&whole(GroupLosses::Sum), &data).unwrap(), fit(&whole(GroupLosses::Mean), &data).unwrap());
+}
+
+#[test]
 fn costs_that_differ_by_case_move_the_weights_of_those_cases() {
     let data = data(200, 2);
     let north: Vec<bool> = data.cases().group("region").unwrap().of_case.iter().map(|g| g.0 == 0).collect();

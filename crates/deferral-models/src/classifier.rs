@@ -82,15 +82,10 @@ impl Learner for Classifier {
         let labels = data.gold()?;
         let targets = Targets::labels(data.k());
         let model = match self {
-            Self::Logistic(logistic) => {
-                let features = data.cases().features();
-                let (sparse, dense) = match features {
-                    Features::Sparse(sparse) => (None, Some(sparse)),
-                    Features::Dense(columns) => (Some(sparse_of(columns)), None),
-                };
-                let features = dense.or(sparse.as_ref()).ok_or(FitError::NoCases)?;
-                Model::Logistic(logistic.fit(features, &labels, data.k(), weights, ctx)?)
-            }
+            Self::Logistic(logistic) => Model::Logistic(match data.cases().features() {
+                Features::Sparse(sparse) => logistic.fit(sparse, &labels, data.k(), weights, ctx)?,
+                Features::Dense(columns) => logistic.fit_dense(columns, &labels, data.k(), weights, ctx)?,
+            }),
             Self::Network { hidden, training, precision } => {
                 let spec = NetworkSpec::relu(dense(data)?.rows(), hidden, CrossEntropy::outputs(data.k()));
                 let loss = CrossEntropy::new(labels, targets);
@@ -257,7 +252,7 @@ impl Policy for ClassifierPolicy {
             Model::F64(network) => Ok(probabilities_of(&network_outputs(network, cases)?, self.classes)),
             Model::Logistic(model) => match cases.features() {
                 Features::Sparse(sparse) => model.classify(sparse),
-                Features::Dense(columns) => model.classify(&sparse_of(columns)),
+                Features::Dense(columns) => model.classify_dense(columns),
             },
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::network::Tape;
 use crate::objective::{Batch, Objective};
 use crate::scalar::Scalar;
-use crate::stable::{log_sum_exp, sigmoid, softplus};
+use crate::stable::{log_sum_exp, sigmoid, sigmoid_and_softplus};
 
 /// What the loss of each true class rewards: a K x K table, one row a true class. Without costs it is the identity:
 /// the true class and nothing else.
@@ -83,9 +83,9 @@ pub fn cross_entropy<S: Scalar>(
     scores: &mut Vec<f64>,
 ) -> f64 {
     if let ([logit], [zero, one]) = (outputs, target) {
-        let logit = logit.wide();
-        gradient[0] += S::of(weight * ((zero + one) * sigmoid(logit) - one));
-        return weight * (one * softplus(-logit) + zero * softplus(logit));
+        let (p, loss_of_zero, loss_of_one) = sigmoid_and_softplus(logit.wide());
+        gradient[0] += S::of(weight * ((zero + one) * p - one));
+        return weight * (one * loss_of_one + zero * loss_of_zero);
     }
     scores.clear();
     scores.extend(outputs.iter().map(|s| s.wide()));

@@ -36,61 +36,178 @@ impl Lbfgs {
         mut loss: impl FnMut(&[f64], &mut [f64]) -> f64,
         ctx: &mut Context<'_>,
     ) -> Result<FitStatus, Cancelled> {
-        let mut gradient = vec![0.0; point.len()];
-        let mut value = loss(point, &mut gradient);
-        let mut curvature = Curvature { memory: self.memory.max(1), pairs: VecDeque::new() };
-        let (mut next, mut next_gradient) = (point.to_vec(), gradient.clone());
-        let mut status = FitStatus::StepLimit;
-        for step in 1..=self.iterations {
-            if gradient.iter().all(|g| g.abs() <= self.tolerance) {
-                status = FitStatus::Converged;
-                break;
+        let mut descent = Descent::new(*self, point.to_vec());
+        loop {
+            if let Some(status) = descent.status() {
+                ctx.report(&Event::Finished(status))?;
+                return Ok(status);
             }
-            let mut direction = curvature.apply(&gradient);
-            if dot(&direction, &gradient) >= 0.0 {
-                curvature.pairs.clear();
-                direction = gradient.iter().map(|g| -g).collect();
+            if descent.follow(&mut loss) {
+                point.copy_from_slice(descent.point());
+                ctx.report(&descent.event())?;
             }
-            let slope = dot(&direction, &gradient);
-            let first = if curvature.pairs.is_empty() { (1.0 / norm(&gradient)).min(1.0) } else { 1.0 };
-            let Some(next_value) = backtrack(first, value, slope, |length| {
-                for ((to, &from), &d) in next.iter_mut().zip(&*point).zip(&direction) {
-                    *to = from + length * d;
-                }
-                loss(&next, &mut next_gradient)
-            }) else {
-                if curvature.pairs.is_empty() {
-                    status = FitStatus::Stalled;
-                    break;
-                }
-                curvature.pairs.clear();
-                continue;
-            };
-            curvature.remember(&next, point, &next_gradient, &gradient);
-            point.copy_from_slice(&next);
-            gradient.copy_from_slice(&next_gradient);
-            value = next_value;
-            ctx.report(&Event::Step { step, of: self.iterations, loss: value })?;
         }
-        ctx.report(&Event::Finished(status))?;
-        Ok(status)
     }
 }
 
-/// Halves the step until it gains enough, and returns the value there.
-fn backtrack(first: f64, value: f64, slope: f64, mut at: impl FnMut(f64) -> f64) -> Option<f64> {
-    const ENOUGH: f64 = 1e-4;
-    const HALVINGS: usize = 40;
-    let mut length = first;
-    for _ in 0..HALVINGS {
-        let next = at(length);
-        if next.is_finite() && next <= value + ENOUGH * length * slope && next < value {
-            return Some(next);
-        }
-        length *= 0.5;
-    }
-    None
+/// A search that asks for the loss at one point after another, so that several can be answered together.
+pub(crate) struct Descent {
+    settings: Lbfgs,
+    /// Iterations begun.
+    iteration: usize,
+    /// The last iteration that went forward.
+    steps: usize,
+    /// The best point so far, with its loss and gradient.
+    best: Place,
+    /// Where the loss is asked for.
+    trial: Place,
+    curvature: Curvature,
+    stage: Stage,
 }
+
+/// A point with the loss and the gradient there.
+struct Place {
+    point: Vec<f64>,
+    value: f64,
+    gradient: Vec<f64>,
+}
+
+/// What a descent waits for.
+enum Stage {
+    /// The loss at the start.
+    Start,
+    /// The loss at a distance of `length` along a direction in which it falls by `slope`.
+    Search { direction: Vec<f64>, slope: f64, length: f64, halvings: usize },
+    /// Nothing more.
+    End(FitStatus),
+}
+
+impl Descent {
+    /// A search from `point`.
+    pub(crate) fn new(settings: Lbfgs, point: Vec<f64>) -> Self {
+        let place = |point: Vec<f64>| Place { value: f64::INFINITY, gradient: vec![0.0; point.len()], point };
+        let (best, trial) = (place(point.clone()), place(point));
+        let curvature = Curvature { memory: settings.memory.max(1), pairs: VecDeque::new() };
+        Self { settings, iteration: 0, steps: 0, best, trial, curvature, stage: Stage::Start }
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn status(&self) -> Option<FitStatus> {
+        match self.stage {
+            Stage::End(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The best point so far.
+    pub(crate) fn point(&self) -> &[f64] {
+        &self.best.point
+    }
+
+    /// The best point of a search that is over.
+    pub(crate) fn into_point(self) -> Vec<f64> {
+        self.best.point
+    }
+
+    /// Where it wants to know the loss.
+    pub(crate) fn trial(&self) -> &[f64] {
+        &self.trial.point
+    }
+
+    /// Steps forward so far.
+    pub(crate) fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The loss at the best point.
+    pub(crate) fn value(&self) -> f64 {
+        self.best.value
+    }
+
+    /// What there is to say after a step.
+    fn event(&self) -> Event {
+        Event::Step { step: self.steps, of: self.settings.iterations, loss: self.value() }
+    }
+
+    /// Goes on from the loss at [`Descent::trial`], which returns its value and writes the gradient; whether that was a
+    /// step forward.
+    pub(crate) fn follow(&mut self, mut loss: impl FnMut(&[f64], &mut [f64]) -> f64) -> bool {
+        self.trial.value = loss(&self.trial.point, &mut self.trial.gradient);
+        match &mut self.stage {
+            Stage::Start => {
+                std::mem::swap(&mut self.best, &mut self.trial);
+                self.turn();
+                false
+            }
+            Stage::Search { slope, length, halvings, .. } => {
+                let next = self.trial.value;
+                let enough = self.best.value + ENOUGH * *length * *slope;
+                if next.is_finite() && next <= enough && next < self.best.value {
+                    self.curvature.remember(&self.trial, &self.best);
+                    std::mem::swap(&mut self.best, &mut self.trial);
+                    self.steps = self.iteration;
+                    self.turn();
+                    return true;
+                }
+                *length *= 0.5;
+                *halvings += 1;
+                if *halvings < HALVINGS {
+                    self.advance()
+                } else {
+                    self.give_up()
+                }
+                false
+            }
+            Stage::End(_) => false,
+        }
+    }
+
+    /// Begins an iteration: takes a new direction.
+    fn turn(&mut self) {
+        let gradient = &self.best.gradient;
+        if self.iteration == self.settings.iterations {
+            self.stage = Stage::End(FitStatus::StepLimit);
+            return;
+        }
+        self.iteration += 1;
+        if gradient.iter().all(|g| g.abs() <= self.settings.tolerance) {
+            self.stage = Stage::End(FitStatus::Converged);
+            return;
+        }
+        let mut direction = self.curvature.apply(gradient);
+        if dot(&direction, gradient) >= 0.0 {
+            self.curvature.pairs.clear();
+            direction = gradient.iter().map(|g| -g).collect();
+        }
+        let slope = dot(&direction, gradient);
+        let length = if self.curvature.pairs.is_empty() { (1.0 / norm(gradient)).min(1.0) } else { 1.0 };
+        self.stage = Stage::Search { direction, slope, length, halvings: 0 };
+        self.advance();
+    }
+
+    /// Moves the trial to where the search is.
+    fn advance(&mut self) {
+        let Stage::Search { direction, length, .. } = &self.stage else { return };
+        for ((to, &from), &d) in self.trial.point.iter_mut().zip(&self.best.point).zip(direction) {
+            *to = from + length * d;
+        }
+    }
+
+    /// No length of this direction gained enough: straight down, or nowhere.
+    fn give_up(&mut self) {
+        if self.curvature.pairs.is_empty() {
+            self.stage = Stage::End(FitStatus::Stalled);
+        } else {
+            self.curvature.pairs.clear();
+            self.turn();
+        }
+    }
+}
+
+/// The share of the promised gain that a step must bring.
+const ENOUGH: f64 = 1e-4;
+/// How often a step is halved before its direction is given up.
+const HALVINGS: usize = 40;
 
 /// What past steps say about the curvature.
 struct Curvature {
@@ -99,9 +216,9 @@ struct Curvature {
 }
 
 impl Curvature {
-    fn remember(&mut self, to: &[f64], from: &[f64], gradient_to: &[f64], gradient_from: &[f64]) {
+    fn remember(&mut self, to: &Place, from: &Place) {
         let difference = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>();
-        let (step, change) = (difference(to, from), difference(gradient_to, gradient_from));
+        let (step, change) = (difference(&to.point, &from.point), difference(&to.gradient, &from.gradient));
         let product = dot(&step, &change);
         // A pair without positive curvature would turn the next direction uphill.
         if product > 1e-10 * norm(&step) * norm(&change) {

@@ -1,4 +1,4 @@
-//! Logistic and softmax regression on sparse features, by L-BFGS.
+//! Logistic and softmax regression on sparse features, by L-BFGS. `dense_logistic` has the same for dense ones.
 
 use deferral_core::{
     CaseWeights, Columns, Context, FitError, FitStatus, Label, ParameterError, PolicyError, Probabilities,
@@ -97,6 +97,12 @@ impl Logistic {
         self.minimise(features, targets.rows(), |case| targets.column(case), weights, start, ctx)
     }
 
+    pub(crate) fn check(&self, classes: usize) -> Result<(), ParameterError> {
+        let ok = self.strength > 0.0 && self.strength.is_finite();
+        ParameterError::check(ok, "the strength of the logistic model", self.strength, "a finite number above 0")?;
+        ParameterError::check(classes >= 2, "the number of classes", classes, "2 or more")
+    }
+
     fn minimise<'t>(
         &self,
         features: &SparseFeatures,
@@ -106,9 +112,7 @@ impl Logistic {
         start: Option<&FittedLogistic>,
         ctx: &mut Context<'_>,
     ) -> Result<FittedLogistic, FitError> {
-        let ok = self.strength > 0.0 && self.strength.is_finite();
-        ParameterError::check(ok, "the strength of the logistic model", self.strength, "a finite number above 0")?;
-        ParameterError::check(classes >= 2, "the number of classes", classes, "2 or more")?;
+        self.check(classes)?;
         let n = features.n();
         if n == 0 {
             return Err(FitError::NoCases);
@@ -146,17 +150,22 @@ impl Logistic {
                         *g += r;
                     }
                 }
-                let pull = share / self.strength;
-                for (g, w) in gradient[..penalised].iter_mut().zip(point) {
-                    *g += pull * w;
-                    loss += 0.5 * pull * w * w;
-                }
-                loss
+                loss + add_penalty(point, gradient, penalised, share / self.strength)
             },
             ctx,
         )?;
         Ok(FittedLogistic { dim: features.dim(), classes, parameters, status })
     }
+}
+
+/// Adds the slope of the pull of the first `penalised` parameters towards 0 and returns what it costs.
+pub(crate) fn add_penalty(point: &[f64], gradient: &mut [f64], penalised: usize, pull: f64) -> f64 {
+    let mut penalty = 0.0;
+    for (g, w) in gradient[..penalised].iter_mut().zip(point) {
+        *g += pull * w;
+        penalty += 0.5 * pull * w * w;
+    }
+    penalty
 }
 
 /// The scores of one case: intercepts plus weights times features.
@@ -172,6 +181,14 @@ fn score(parameters: &[f64], penalised: usize, entries: &[(u32, f32)], scores: &
 }
 
 impl FittedLogistic {
+    pub(crate) fn new(dim: usize, classes: usize, parameters: Vec<f64>, status: FitStatus) -> Self {
+        Self { dim, classes, parameters, status }
+    }
+
+    pub(crate) fn parameters(&self) -> &[f64] {
+        &self.parameters
+    }
+
     /// How the fit ended.
     pub fn status(&self) -> FitStatus {
         self.status

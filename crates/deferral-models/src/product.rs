@@ -89,7 +89,11 @@ fn multiply_plainly<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor
         return add_by_entry(out, left, right);
     }
     match left.rows {
+        1 if !right.transposed => add_row(out, left.values, right),
         1 => add_short_columns::<1, S>(out, left, right),
+        5 if (SMALLEST_PACKED..=BLOCK).contains(&right.rows) && right.columns >= SMALLEST_PACKED => {
+            add_padded(out, left, right);
+        }
         2 => add_short_columns::<2, S>(out, left, right),
         3 => add_short_columns::<3, S>(out, left, right),
         4 => add_short_columns::<4, S>(out, left, right),
@@ -99,30 +103,154 @@ fn multiply_plainly<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor
     }
 }
 
-/// Adds a product whose left factor has columns of R entries, few enough to stay in registers. A transposed right
-/// factor is gone through as it is stored, row after row of the product's inner dimension.
+/// Rows of the packed kernel, to which narrow left factors are padded.
+const PADDED: usize = 8;
+/// Columns that are padded at a time: few enough for the stack.
+const BLOCK: usize = 128;
+
+/// Adds a product whose left factor has 5 rows, which fill no registers, through the packed kernel, block by block: what
+/// its wide registers gain is more than the padding costs. The left factor must be as stored; the right one must have
+/// 6 to [`BLOCK`] rows as stored, and 6 or more columns.
+fn add_padded<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
+    if right.transposed { add_padded_outer(out, left, right) } else { add_padded_sums(out, left, right) }
+}
+
+/// The same where the right factor is as stored: the inner dimension is not divided, its columns are.
+fn add_padded_sums<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
+    let (rows, inner) = (left.rows, right.rows);
+    let (mut padded, mut sums) = ([S::zero(); PADDED * BLOCK], [S::zero(); PADDED * BLOCK]);
+    copy_columns(&mut padded, PADDED, left.values, rows);
+    let padded = Factor::new(&padded[..PADDED * inner], PADDED, inner);
+    for (out, values) in out.chunks_mut(rows * BLOCK).zip(right.values.chunks(inner * BLOCK)) {
+        let n = values.len() / inner;
+        let sums = &mut sums[..PADDED * n];
+        multiply(sums, padded, Factor::new(values, inner, n), Keep::Nothing);
+        add_narrow(out, rows, sums);
+    }
+}
+
+/// The same where it is transposed: its rows, the columns of the product, are few; the inner dimension is divided.
+fn add_padded_outer<S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
+    let (rows, columns) = (left.rows, right.rows);
+    let (mut padded, mut sums) = ([S::zero(); PADDED * BLOCK], [S::zero(); PADDED * BLOCK]);
+    let sums = &mut sums[..PADDED * columns];
+    for (short, values) in left.values.chunks(rows * BLOCK).zip(right.values.chunks(columns * BLOCK)) {
+        let n = values.len() / columns;
+        copy_columns(&mut padded, PADDED, short, rows);
+        let right = Factor::new(values, columns, n).transposed();
+        multiply(sums, Factor::new(&padded[..PADDED * n], PADDED, n), right, Keep::Sum);
+    }
+    add_narrow(out, rows, sums);
+}
+
+/// Writes columns of `from_rows` numbers to the first rows of longer ones.
+fn copy_columns<S: Scalar>(to: &mut [S], to_rows: usize, from: &[S], from_rows: usize) {
+    for (to, from) in to.chunks_exact_mut(to_rows).zip(from.chunks_exact(from_rows)) {
+        to[..from_rows].copy_from_slice(from);
+    }
+}
+
+/// Adds the first rows of padded columns.
+fn add_narrow<S: Scalar>(to: &mut [S], rows: usize, padded: &[S]) {
+    for (to, from) in to.chunks_exact_mut(rows).zip(padded.chunks_exact(PADDED)) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to += from;
+        }
+    }
+}
+
+/// How many columns are gone through side by side: sums that wait for each other only within a column.
+const SIDE: usize = 4;
+
+/// Adds a product whose left factor has columns of R entries, few enough to stay in registers.
 fn add_short_columns<const R: usize, S: Scalar>(out: &mut [S], left: Factor<'_, S>, right: Factor<'_, S>) {
     let (columns, []) = out.as_chunks_mut::<R>() else { return };
     let (short, _) = left.values.as_chunks::<R>();
-    if right.transposed {
-        for (short, scales) in short.iter().zip(right.values.chunks_exact(right.rows)) {
-            for (column, &scale) in columns.iter_mut().zip(scales) {
-                for row in 0..R {
-                    column[row] += short[row] * scale;
-                }
-            }
-        }
+    if right.rows == 0 || right.columns == 0 {
         return;
     }
-    for (column, scales) in columns.iter_mut().zip(right.values.chunks_exact(right.rows.max(1))) {
-        let mut sums = *column;
-        for (short, &scale) in short.iter().zip(scales) {
+    if right.transposed { add_outer(columns, short, right) } else { add_sums(columns, short, right) }
+}
+
+/// Adds to every column the short columns, each scaled by an entry of a column of the right factor.
+fn add_sums<const R: usize, S: Scalar>(columns: &mut [[S; R]], short: &[[S; R]], right: Factor<'_, S>) {
+    // Longer columns leave no registers for others beside them.
+    let side_by_side = if R > SIDE { 0 } else { columns.len() / SIDE * SIDE };
+    let (blocks, rest) = columns.split_at_mut(side_by_side);
+    let (of_blocks, of_rest) = right.values.split_at(side_by_side * right.rows);
+    let (of_blocks, of_rest) = (of_blocks.chunks_exact(SIDE * right.rows), of_rest.chunks_exact(right.rows));
+    for (block, scales) in blocks.as_chunks_mut::<SIDE>().0.iter_mut().zip(of_blocks) {
+        let (first, second) = scales.split_at(2 * right.rows);
+        let ((a, b), (c, d)) = (first.split_at(right.rows), second.split_at(right.rows));
+        let mut sums = *block;
+        for ((((short, &a), &b), &c), &d) in short.iter().zip(a).zip(b).zip(c).zip(d) {
             for row in 0..R {
-                sums[row] += short[row] * scale;
+                sums[0][row] += short[row] * a;
+                sums[1][row] += short[row] * b;
+                sums[2][row] += short[row] * c;
+                sums[3][row] += short[row] * d;
             }
         }
-        *column = sums;
+        *block = sums;
     }
+    for (column, scales) in rest.iter_mut().zip(of_rest) {
+        for (short, &scale) in short.iter().zip(scales) {
+            for row in 0..R {
+                column[row] += short[row] * scale;
+            }
+        }
+    }
+}
+
+/// The same where the right factor is transposed: gone through as it is stored, row after row of the product's inner
+/// dimension, some at a time so that a column is fetched and put back less often.
+fn add_outer<const R: usize, S: Scalar>(columns: &mut [[S; R]], short: &[[S; R]], right: Factor<'_, S>) {
+    let (blocks, rest) = short.as_chunks::<SIDE>();
+    let of_blocks = right.values.chunks_exact(SIDE * right.rows);
+    let of_rest = of_blocks.remainder().chunks_exact(right.rows);
+    for ([s, t, u, v], scales) in blocks.iter().zip(of_blocks) {
+        let (first, second) = scales.split_at(2 * right.rows);
+        let ((a, b), (c, d)) = (first.split_at(right.rows), second.split_at(right.rows));
+        for ((((column, &a), &b), &c), &d) in columns.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            for row in 0..R {
+                column[row] += (s[row] * a + t[row] * b) + (u[row] * c + v[row] * d);
+            }
+        }
+    }
+    for (short, scales) in rest.iter().zip(of_rest) {
+        for (column, &scale) in columns.iter_mut().zip(scales) {
+            for row in 0..R {
+                column[row] += short[row] * scale;
+            }
+        }
+    }
+}
+
+/// Adds the products of a single row with every column as it is stored.
+fn add_row<S: Scalar>(out: &mut [S], row: &[S], right: Factor<'_, S>) {
+    for (value, column) in out.iter_mut().zip(right.values.chunks_exact(right.rows.max(1))) {
+        *value += dot(row, column);
+    }
+}
+
+/// The inner product, in sums that do not wait for each other.
+fn dot<S: Scalar>(a: &[S], b: &[S]) -> S {
+    const LANES: usize = 8;
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [S::zero(); LANES];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let mut sum = S::zero();
+    for (&a, &b) in a_rest.iter().zip(b_rest) {
+        sum += a * b;
+    }
+    for lane in sums {
+        sum += lane;
+    }
+    sum
 }
 
 /// Adds a product column by column.
@@ -174,10 +302,21 @@ mod tests {
 
     #[test]
     fn products_of_every_shape_are_what_they_say() {
-        let values: Vec<f64> = (0..100).map(|v| f64::from((v * 37) % 11) - 4.0).collect();
-        for (rows, inner, columns) in
-            [(6, 7, 8), (3, 7, 8), (8, 2, 9), (7, 6, 1), (2, 2, 2), (5, 9, 4), (1, 3, 4), (5, 1, 9)]
-        {
+        let values: Vec<f64> = (0..3_000).map(|v| f64::from((v * 37) % 11) - 4.0).collect();
+        for (rows, inner, columns) in [
+            (6, 7, 8),
+            (3, 7, 8),
+            (8, 2, 9),
+            (7, 6, 1),
+            (2, 2, 2),
+            (5, 9, 4),
+            (1, 3, 4),
+            (5, 1, 9),
+            (5, 9, 11),
+            (1, 19, 3),
+            (5, 9, 300),
+            (3, 300, 9),
+        ] {
             for (left_turned, right_turned) in [(false, false), (true, false), (false, true), (true, true)] {
                 let factor = |rows: usize, columns: usize, turned: bool| {
                     let stored = &values[..rows * columns];

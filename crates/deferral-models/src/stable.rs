@@ -15,6 +15,13 @@ pub fn softplus(t: f64) -> f64 {
     t.max(0.0) + (-t.abs()).exp().ln_1p()
 }
 
+/// `1 / (1 + e^-t)`, `ln(1 + e^t)` and `ln(1 + e^-t)` by one exponential and one logarithm.
+pub fn sigmoid_and_softplus(t: f64) -> (f64, f64, f64) {
+    let small = (-t.abs()).exp();
+    let (below, excess) = (small / (1.0 + small), small.ln_1p());
+    (if t >= 0.0 { 1.0 - below } else { below }, t.max(0.0) + excess, (-t).max(0.0) + excess)
+}
+
 /// `ln(sum e^t)` without overflow; minus infinity for no terms.
 pub fn log_sum_exp(values: &[f64]) -> f64 {
     let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -51,6 +58,13 @@ mod tests {
         let mut scores = [1000.0, 1000.0, -1000.0];
         softmax(&mut scores);
         assert_eq!(scores, [0.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn all_at_once_is_what_each_is() {
+        for t in [-800.0, -40.0, -0.3, 0.0, 1e-20, 2.5, 800.0] {
+            assert_eq!(sigmoid_and_softplus(t), (sigmoid(t), softplus(t), softplus(-t)));
+        }
     }
 
     #[test]

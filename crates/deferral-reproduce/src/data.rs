@@ -11,26 +11,31 @@ use deferral_data::{DialectModel, MissingRating, Records, read_cases, read_rater
 use deferral_eval::closed_loop::LoopData;
 use deferral_eval::{DecisionMaker, reliable, with_decision_makers};
 
+use crate::catalogue::Catalogue;
 use crate::studies::{StudyError, Table};
 
 /// The data folder, and what was read of it.
 #[derive(Debug)]
 pub struct Data {
     folder: PathBuf,
+    catalogue: Catalogue,
     records: Mutex<HashMap<String, Arc<Records>>>,
     vectors: Mutex<HashMap<String, Arc<WordVectors>>>,
     ratings: Mutex<HashMap<String, Arc<LoopData>>>,
 }
 
 impl Data {
-    /// Data from a folder, which is laid out as `fixtures/data.toml` says. Nothing is read yet.
-    pub fn in_folder(folder: &Path) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            records: Mutex::default(),
-            vectors: Mutex::default(),
-            ratings: Mutex::default(),
-        }
+    /// Data from a folder, which is laid out as the catalogue says. Nothing is read yet.
+    pub fn new(folder: &Path, catalogue: &Catalogue) -> Self {
+        let catalogue = catalogue.clone();
+        let folder = folder.to_owned();
+        Self { folder, catalogue, records: Mutex::default(), vectors: Mutex::default(), ratings: Mutex::default() }
+    }
+
+    /// Where a file is; another may stand in its place.
+    fn place(&self, file: &str) -> PathBuf {
+        let known = self.catalogue.sets.iter().find_map(|set| set.file(file));
+        known.map_or_else(|| self.folder.join(file), |known| known.resolve(&self.folder))
     }
 
     /// A table of cases and, where it is wide, decisions.
@@ -46,7 +51,7 @@ impl Data {
         group: Option<&str>,
     ) -> Result<Arc<Records>, StudyError> {
         once(&self.records, &format!("{file} {maker:?} {group:?}"), || {
-            let records = read_learning_to_defer(&self.folder.join(file))?;
+            let records = read_learning_to_defer(&self.place(file))?;
             let Some(maker) = maker else { return Ok(records) };
             // They are those of the data, not of a run: the same for every seed.
             let stream = Stream::new(0).child("decision-makers");
@@ -62,7 +67,7 @@ impl Data {
 
     /// A file of word vectors.
     pub(crate) fn vectors(&self, file: &str) -> Result<Arc<WordVectors>, StudyError> {
-        once(&self.vectors, file, || Ok(WordVectors::read(&self.folder.join(file))?))
+        once(&self.vectors, file, || Ok(WordVectors::read(&self.place(file))?))
     }
 
     /// Comments and their ratings; a rating that is missing is no vote.
@@ -74,14 +79,14 @@ impl Data {
     ) -> Result<Arc<LoopData>, StudyError> {
         once(&self.ratings, &format!("{ratings} {comments} {vectors:?}"), || {
             let vectors = vectors.map(|file| self.vectors(file)).transpose()?;
-            let folder = &self.folder;
-            let pools = read_rater_pools(&folder.join(ratings), &folder.join(comments), MissingRating::NoVote)?;
+            let (ratings, comments) = (self.place(ratings), self.place(comments));
+            let pools = read_rater_pools(&ratings, &comments, MissingRating::NoVote)?;
             Ok(LoopData::of_rater_pools(pools, vectors.as_deref())?)
         })
     }
 
     fn read_table(&self, table: &Table) -> Result<Records, StudyError> {
-        let path = self.folder.join(&table.file);
+        let path = self.place(&table.file);
         let mut records = match table.reading.wide {
             Some(_) => Records::from_wide(&path, &table.reading)?,
             None => Records::without_decisions(read_cases(&path, &table.reading)?)?,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use deferral_reproduce::catalogue::Catalogue;
 use deferral_reproduce::data::Data;
 use deferral_reproduce::experiment::{Experiment, Statistic};
 use deferral_reproduce::sample::{Results, Sample};
@@ -23,8 +24,12 @@ fn study(run: &str) -> Study {
     parsed(run).unwrap()
 }
 
+fn data_in(folder: &Path) -> Data {
+    Data::new(folder, &Catalogue { sets: Vec::new() })
+}
+
 fn nowhere() -> Data {
-    Data::in_folder(Path::new("nowhere"))
+    data_in(Path::new("nowhere"))
 }
 
 /// As the runner does it: the order of the jobs does not matter.
@@ -34,7 +39,9 @@ fn results(study: &Study, data: &Data) -> Results {
     // By their text, as what does not exist is unlike itself.
     assert_eq!(format!("{together:?}"), format!("{apart:?}"));
     assert_eq!(study.units(3), 3);
-    Results::of(together)
+    let results = Results::of(together);
+    assert_eq!(results.methods(), study.all_methods().unwrap());
+    results
 }
 
 fn mean(results: &Results, method: &str, measure: &str) -> f64 {
@@ -202,7 +209,7 @@ fn published_ratings_run_through_the_loop() {
     let folder = tempfile::tempdir().unwrap();
     write_ratings(folder.path());
     let study = study(RATINGS);
-    let data = Data::in_folder(folder.path());
+    let data = data_in(folder.path());
     study.load(&data).unwrap();
     // They are read once: units find them also when the files are gone.
     fs::remove_dir_all(folder.path().join("toxicity")).unwrap();
@@ -218,11 +225,11 @@ fn published_ratings_run_through_the_loop() {
 #[test]
 fn ratings_that_are_not_there_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let message = study(RATINGS).load(&Data::in_folder(folder.path())).unwrap_err().to_string();
+    let message = study(RATINGS).load(&data_in(folder.path())).unwrap_err().to_string();
     assert!(message.contains("words.txt"), "{message}");
     write_ratings(folder.path());
     fs::remove_file(folder.path().join("toxicity/train.csv")).unwrap();
-    let message = study(RATINGS).load(&Data::in_folder(folder.path())).unwrap_err().to_string();
+    let message = study(RATINGS).load(&data_in(folder.path())).unwrap_err().to_string();
     assert!(message.contains("train.csv"), "{message}");
     let noise = parsed(&RATINGS.replace("groups-at-test", "noise = [0.3]\ngroups-at-test")).unwrap_err();
     let expected = "`noise` must have one or more values for clusters, and none for anything else";

@@ -72,6 +72,14 @@ impl TextModel {
         }
     }
 
+    /// The positions of the texts of which nothing is known.
+    pub(crate) fn unknown(&self, texts: &[&str]) -> Vec<usize> {
+        match self {
+            Self::Vectors(vectors) => (0..texts.len()).filter(|&case| !vectors.knows(texts[case])).collect(),
+            Self::Ngrams(tfidf) | Self::Svd { tfidf, .. } => empty_cases(&tfidf.transform(texts)),
+        }
+    }
+
     /// The features of texts, and the positions of those of which nothing is known.
     pub(crate) fn transform(&self, texts: &[&str]) -> (TextValues, Vec<usize>) {
         match self {

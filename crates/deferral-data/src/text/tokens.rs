@@ -28,6 +28,10 @@ pub fn tokens(text: &str) -> Vec<String> {
 
 /// What stands before a link in a stretch without white space; all of it if there is none.
 fn without_link(chunk: &str) -> &str {
+    // Most stretches have no sign of a link, and looking for words is slower than looking for signs.
+    if !chunk.bytes().any(|sign| sign == b'/' || sign == b'.') {
+        return chunk;
+    }
     let within_word = |at: &usize| chunk[..*at].ends_with(is_word);
     // `awww...` is no link.
     let bare = chunk.find("www.").filter(|at| !within_word(at));

@@ -163,6 +163,16 @@ impl WordVectors {
         }
     }
 
+    /// Whether a text has a mean vector: whether any of its tokens is known. O(length of the text), and the look-ups up to
+    /// the first token that is known.
+    pub fn knows(&self, text: &str) -> bool {
+        let mut found = Vec::new();
+        tokens(text).iter().any(|token| {
+            self.vectors_of(token, &mut found);
+            !found.is_empty()
+        })
+    }
+
     /// The mean vector of the known tokens of a text; `None` if none is known. O(length of the text + d tokens).
     pub fn mean_of_known(&self, text: &str) -> Option<Vec<f64>> {
         let mut found = Vec::new();
@@ -395,7 +405,10 @@ mod tests {
         fn any_text_has_a_finite_mean_or_none(text: String) {
             let vectors = read("a 1 2\ni 3 4\n. 5 6\n".as_bytes()).unwrap();
             if let Some(mean) = vectors.mean_of_known(&text) {
+                prop_assert!(vectors.knows(&text));
                 prop_assert!(mean.len() == 2 && mean[0] >= 1.0 && mean[0] <= 5.0 + 1e-9, "{:?}", mean);
+            } else {
+                prop_assert!(!vectors.knows(&text));
             }
         }
     }

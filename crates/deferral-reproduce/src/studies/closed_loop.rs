@@ -73,6 +73,12 @@ impl ClosedLoop {
         repetitions * self.noise.len().max(1)
     }
 
+    /// What its figures are called by.
+    pub(super) fn names(&self) -> Vec<String> {
+        let at = |noise: f64| self.methods.iter().map(move |method| at_noise(method, noise));
+        if self.noise.len() > 1 { self.noise.iter().copied().flat_map(at).collect() } else { self.methods.clone() }
+    }
+
     fn loop_methods(&self) -> Result<Vec<Box<dyn LoopMethod>>, StudyError> {
         Ok(self.methods.iter().map(|text| loop_method(text)).collect::<Result<_, _>>()?)
     }

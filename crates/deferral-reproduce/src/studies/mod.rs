@@ -87,6 +87,21 @@ impl Study {
         }
     }
 
+    /// What its figures are called by: the methods with the settings of a grid, or at each noise of a prior; the empty
+    /// name where it has none.
+    ///
+    /// # Errors
+    /// If a method is none.
+    pub fn all_methods(&self) -> Result<Vec<String>, StudyError> {
+        match &self.run {
+            Run::Compare(compare) => Ok(compare.methods()?.into_iter().map(|method| method.name).collect()),
+            Run::ClosedLoop(closed_loop) => Ok(closed_loop.names()),
+            Run::Audit(_) => Ok(vec![String::new()]),
+            Run::Theory(theory) => Ok(theory.settings.iter().map(|setting| setting.name.clone()).collect()),
+            Run::Transfer(transfer) => Ok(transfer.names()),
+        }
+    }
+
     /// Units that can be run apart, in `repetitions` repetitions.
     pub fn units(&self, repetitions: usize) -> usize {
         match &self.run {

@@ -58,6 +58,11 @@ pub enum Known {
     OneEach,
 }
 
+/// What both tasks with fairness are called.
+fn at_lambda(lambda: f64) -> String {
+    format!("lambda={lambda}")
+}
+
 /// A training set of both tasks and a test set of the target task. All know all groups; a learner looks at the attributes
 /// that it is told of and at no other.
 struct Drawn {
@@ -81,6 +86,13 @@ impl Transfer {
         }
     }
 
+    /// What its figures are called by.
+    pub(super) fn names(&self) -> Vec<String> {
+        let known = (self.known == Known::Auxiliary).then_some("alone-fair");
+        let fixed = ["none", "alone"].into_iter().chain(known).map(str::to_owned);
+        fixed.chain(self.lambdas.iter().map(|&lambda| at_lambda(lambda))).collect()
+    }
+
     pub(super) fn run(&self, units: Range<usize>, seed: u64) -> Result<Vec<Sample>, StudyError> {
         let mut samples = Vec::new();
         for run in units {
@@ -92,7 +104,7 @@ impl Transfer {
                 drawn.alone(&self.alone(Some(ATTRIBUTES[0])))?.beside(base, "alone-fair", run, &mut samples);
             }
             for lambda in &self.lambdas {
-                drawn.both(&self.together(*lambda))?.beside(base, &format!("lambda={lambda}"), run, &mut samples);
+                drawn.both(&self.together(*lambda))?.beside(base, &at_lambda(*lambda), run, &mut samples);
             }
         }
         Ok(samples)

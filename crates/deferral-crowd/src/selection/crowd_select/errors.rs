@@ -1,10 +1,10 @@
 //! One model of errors a worker.
 
 use deferral_core::{
-    CaseId, CaseWeights, Cases, Columns, Context, Dataset, Decisions, ExpertId, FitError, Label, Learner, Names,
-    ParameterError, Policy, PolicyError, Silent, Stream,
+    CaseId, CaseWeights, Cases, Columns, Context, Dataset, Decisions, ExpertId, Features, FitError, Label, Learner,
+    Names, ParameterError, Policy, PolicyError, Silent, Stream,
 };
-use deferral_models::{Classifier, ClassifierPolicy, Logistic};
+use deferral_models::{Classifier, ClassifierPolicy, Logistic, Part};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -171,7 +171,55 @@ fn recent(mistakes: &Decisions, weights: &CaseWeights, means: &[f64], decay: f64
     means.iter().enumerate().map(rate).collect()
 }
 
+/// Workers whose linear models are trained together: a row of the matrix kernel each.
+const TOGETHER: usize = 8;
+
 fn classifiers(
+    classifier: &Classifier,
+    mistakes: &Decisions,
+    cases: &Cases,
+    weights: &CaseWeights,
+    stream: &Stream,
+) -> Result<Vec<Option<ClassifierPolicy>>, FitError> {
+    match (classifier, cases.features()) {
+        (Classifier::Logistic(logistic), Features::Dense(columns)) => {
+            side_by_side(logistic, mistakes, columns, weights)
+        }
+        _ => one_by_one(classifier, mistakes, cases, weights, stream),
+    }
+}
+
+/// Linear models of the same dense features, which share the passes over them.
+fn side_by_side(
+    logistic: &Logistic,
+    mistakes: &Decisions,
+    features: &Columns,
+    weights: &CaseWeights,
+) -> Result<Vec<Option<ClassifierPolicy>>, FitError> {
+    let part = |worker: usize| {
+        let row = mistakes.of_expert(ExpertId::at(worker));
+        let cases: Vec<usize> = row.ids.iter().map(|case| case.index()).collect();
+        let own = cases.iter().map(|&case| weights.values()[case]).collect();
+        let both = row.labels.contains(&WRONG) && row.labels.iter().any(|label| *label != WRONG);
+        let weights = CaseWeights::new(own).ok().filter(|_| both)?;
+        Some((worker, Part { cases, labels: row.labels.to_vec(), weights }))
+    };
+    let (workers, parts): (Vec<usize>, Vec<Part>) = (0..mistakes.experts()).filter_map(part).unzip();
+    let groups = parts.len().div_ceil(TOGETHER).max(1);
+    let silent = |parts: &[Part]| {
+        let mut silent = Silent;
+        logistic.fit_parts(features, parts, 2, &mut Context::new(Stream::new(0), &mut silent))
+    };
+    let fitted: Vec<_> = parts.par_chunks(parts.len().div_ceil(groups).max(1)).map(silent).collect();
+    let mut models = vec![None; mistakes.experts()];
+    let fitted = fitted.into_iter().collect::<Result<Vec<_>, _>>()?;
+    for (worker, model) in workers.into_iter().zip(fitted.into_iter().flatten()) {
+        models[worker] = Some(ClassifierPolicy::of_logistic(0, model));
+    }
+    Ok(models)
+}
+
+fn one_by_one(
     classifier: &Classifier,
     mistakes: &Decisions,
     cases: &Cases,

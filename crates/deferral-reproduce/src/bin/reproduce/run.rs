@@ -1,121 +1,41 @@
-//! The program `reproduce`: `run` rebuilds what was published, `merge` puts shares of it together.
+//! `reproduce run` and `reproduce merge`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, Subcommand};
 use deferral_reproduce::cache::{Cache, Finished};
+use deferral_reproduce::catalogue::Catalogue;
 use deferral_reproduce::claims;
 use deferral_reproduce::data::Data;
+use deferral_reproduce::error::ReproduceError;
 use deferral_reproduce::experiment::Experiment;
 use deferral_reproduce::plan::{CODE, DataState, Plan, Wanted};
-use deferral_reproduce::runner::{Found, Progress, run};
+use deferral_reproduce::runner::{Found, run};
 use deferral_reproduce::shard::{Part, Shard, jobs_of, merge};
 use deferral_reproduce::verdict::{self, Count, Outcome};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Rebuilds published tables and figures, with a verdict for every cell.
-#[derive(Debug, Parser)]
-#[command(name = "reproduce")]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
+use crate::progress::with_progress;
+use crate::{Folders, MergeArgs, RunArgs, say};
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Runs experiments and writes the report
-    Run(RunArgs),
-    /// Puts the parts of several machines together and writes the report
-    Merge(MergeArgs),
-}
-
-#[derive(Debug, Args)]
-struct Folders {
-    /// The folder of the repository, with `fixtures`
-    #[arg(long, default_value = ".")]
-    root: PathBuf,
-    /// Where results go [default: target/reproduce of the repository]
-    #[arg(long)]
-    out: Option<PathBuf>,
-}
-
-impl Folders {
-    fn fixtures(&self) -> PathBuf {
-        self.root.join("fixtures")
-    }
-
-    fn target(&self) -> PathBuf {
-        self.root.join("target/reproduce")
-    }
-}
-
-#[derive(Debug, Args)]
-struct RunArgs {
-    /// Experiments, such as E2; all if none is named
-    ids: Vec<String>,
-    /// The same as naming them
-    #[arg(long, value_name = "ID")]
-    only: Vec<String>,
-    /// A glance with few repetitions; its verdicts are provisional
-    #[arg(long)]
-    quick: bool,
-    /// A seed in place of the one of each experiment
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Jobs at a time [default: all cores]
-    #[arg(long)]
-    jobs: Option<usize>,
-    /// Says what would be run, and runs nothing
-    #[arg(long)]
-    list: bool,
-    /// Runs only the i-th of n shares and writes it to the file --out
-    #[arg(long, value_name = "i/n", requires = "out")]
-    shard: Option<Shard>,
-    /// The folder of the data [default: $DEFERRAL_DATA, else `data` of the repository]
-    #[arg(long)]
-    data: Option<PathBuf>,
-    #[command(flatten)]
-    folders: Folders,
-}
-
-#[derive(Debug, Args)]
-struct MergeArgs {
-    /// The parts
-    #[arg(required = true)]
-    parts: Vec<PathBuf>,
-    #[command(flatten)]
-    folders: Folders,
-}
-
-fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Run(args) => run_all(&args),
-        Command::Merge(args) => merge_all(&args),
-    };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            tell(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run_all(args: &RunArgs) -> Result<ExitCode> {
+/// Runs experiments, or says what would be run.
+pub(crate) fn run_all(args: &RunArgs) -> Result<ExitCode> {
     let start = Instant::now();
     let wanted = Wanted { only: [&args.ids[..], &args.only].concat(), quick: args.quick, seed: args.seed };
-    let folder = args.data.clone().or_else(|| std::env::var_os("DEFERRAL_DATA").map(PathBuf::from));
-    let folder = folder.unwrap_or_else(|| args.folders.root.join("data"));
+    let folder = args.folders.data(args.data.as_deref());
+    let catalogue = Catalogue::read(&args.folders.catalogue())?;
     let experiments = read_experiments(&args.folders.fixtures().join("experiments"))?;
-    let mut known: BTreeMap<String, DataState> = BTreeMap::new();
-    let plan = Plan::of(experiments, wanted, &mut |_set| {
-        let _ = &mut known;
-        Ok(Ok("TODO".to_owned()))
+    let known: RefCell<BTreeMap<String, DataState>> = RefCell::default();
+    let plan = Plan::of(experiments, wanted, &mut |set| {
+        if let Some(state) = known.borrow().get(set) {
+            return Ok(state.clone());
+        }
+        let state = state_of(&catalogue, set, &folder)?;
+        known.borrow_mut().insert(set.to_owned(), state.clone());
+        Ok(state)
     })?;
     if args.list {
         say(&listing(&plan));
@@ -125,13 +45,14 @@ fn run_all(args: &RunArgs) -> Result<ExitCode> {
     let cache = Cache::open(&args.folders.target().join("cache"))?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let jobs = jobs_of(&plan, shard);
-    let finished =
-        with_progress(jobs.len(), |progress| run(&plan, &jobs, threads, &Data::in_folder(&folder), &cache, progress))?;
+    let finished = with_progress(jobs.len(), |progress| {
+        run(&plan, &jobs, threads, &Data::new(&folder, &catalogue), &cache, progress)
+    })?;
     if let (Some(shard), Some(out)) = (args.shard, &args.folders.out) {
         let part = Part {
             code: CODE.to_owned(),
             wanted: plan.wanted.clone(),
-            data: known,
+            data: known.into_inner(),
             plan: plan.digest(),
             shard,
             finished,
@@ -145,12 +66,13 @@ fn run_all(args: &RunArgs) -> Result<ExitCode> {
     Ok(code)
 }
 
-fn merge_all(args: &MergeArgs) -> Result<ExitCode> {
+/// Puts parts together.
+pub(crate) fn merge_all(args: &MergeArgs) -> Result<ExitCode> {
     let parts = args.parts.iter().map(|path| Ok((path.display().to_string(), Part::read(path)?)));
     let parts = parts.collect::<Result<Vec<_>>>()?;
     let experiments = read_experiments(&args.folders.fixtures().join("experiments"))?;
     let (plan, finished) = merge(parts, &|wanted, data| {
-        let unknown = |set: &str| deferral_reproduce::error::ReproduceError::Unknown {
+        let unknown = |set: &str| ReproduceError::Unknown {
             kind: "data set",
             name: set.to_owned(),
             known: data.keys().cloned().collect::<Vec<_>>().join(", "),
@@ -158,6 +80,19 @@ fn merge_all(args: &MergeArgs) -> Result<ExitCode> {
         Plan::of(experiments.clone(), wanted, &mut |set| data.get(set).cloned().ok_or_else(|| unknown(set)))
     })?;
     report(&plan, finished, 1, &args.folders)
+}
+
+/// What is known of a data set: its digest, or what is wrong with it.
+fn state_of(catalogue: &Catalogue, set: &str, folder: &Path) -> Result<DataState, ReproduceError> {
+    let Some(known) = catalogue.get(set) else {
+        let names = catalogue.names().join(", ");
+        return Err(ReproduceError::Unknown { kind: "data set", name: set.to_owned(), known: names });
+    };
+    let problems: Vec<String> = known.problems(folder).iter().map(ToString::to_string).collect();
+    if !problems.is_empty() {
+        return Ok(Err(problems));
+    }
+    Ok(known.digest(folder).map(|digest| digest.to_string()).map_err(|problem| vec![problem.to_string()]))
 }
 
 /// The experiments of a folder, E2 before E10.
@@ -193,27 +128,6 @@ fn listing(plan: &Plan) -> String {
         }
     }
     text
-}
-
-/// Runs `work` with the one progress display.
-fn with_progress<T>(jobs: usize, work: impl FnOnce(&(dyn Fn(Progress<'_>) + Sync)) -> T) -> T {
-    let on_terminal = std::io::stderr().is_terminal();
-    let target = if on_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(jobs as u64), target);
-    if let Ok(style) = ProgressStyle::with_template("{msg:4} {wide_bar} {pos}/{len} {elapsed} {eta}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_secs(1));
-    let done = work(&|progress: Progress<'_>| {
-        bar.set_message(progress.experiment.to_owned());
-        bar.set_position(progress.done as u64);
-        let tenths = |done: usize| 10 * done / progress.all.max(1);
-        if !on_terminal && tenths(progress.done) > tenths(progress.done.saturating_sub(1)) {
-            tell(&format!("{} of {} jobs ({})", progress.done, progress.all, progress.experiment));
-        }
-    });
-    bar.finish_and_clear();
-    done
 }
 
 /// Writes the report and says in short what it says.
@@ -262,14 +176,4 @@ fn report(plan: &Plan, finished: Vec<Finished>, threads: usize, _folders: &Folde
     }
     say(&format!("{} of {} published cells reproduce, {} by rounding", all.reproduces, all.run(), all.by_rounding));
     Ok(if all.unexplained + unexplained == 0 || plan.wanted.quick { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-#[expect(clippy::print_stdout, reason = "a program talks to the terminal")]
-fn say(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "a program talks to the terminal")]
-fn tell(text: &str) {
-    eprintln!("{text}");
 }
