@@ -30,7 +30,7 @@ use crate::setting::Setting;
 ///   depends on the reward being the fixed one of the two, as here. As at most k win, `1 - (1 - k/m)^(1/k)` (.2632) is
 ///   enough where labels are right, whichever is fixed.
 ///
-/// All of this is tried out in `tests/theory.rs`.
+/// All of this is tried out in `tests/theory.rs` of `deferral-eval`.
 ///
 /// O(m) a task.
 ///

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deferral_core::{GroupAttribute, Stream};
 use deferral_data::numpy::read_learning_to_defer;
 use deferral_data::text::WordVectors;
-use deferral_data::{DialectModel, Records, read_cases};
+use deferral_data::{DialectModel, MissingRating, Records, read_cases, read_rater_pools};
+use deferral_eval::closed_loop::LoopData;
 use deferral_eval::{DecisionMaker, reliable, with_decision_makers};
 
 use crate::catalogue::Catalogue;
@@ -20,13 +21,15 @@ pub struct Data {
     catalogue: Catalogue,
     records: Mutex<HashMap<String, Arc<Records>>>,
     vectors: Mutex<HashMap<String, Arc<WordVectors>>>,
+    ratings: Mutex<HashMap<String, Arc<LoopData>>>,
 }
 
 impl Data {
     /// Data from a folder, which is laid out as the catalogue says. Nothing is read yet.
     pub fn new(folder: &Path, catalogue: &Catalogue) -> Self {
         let catalogue = catalogue.clone();
-        Self { folder: folder.to_owned(), catalogue, records: Mutex::default(), vectors: Mutex::default() }
+        let folder = folder.to_owned();
+        Self { folder, catalogue, records: Mutex::default(), vectors: Mutex::default(), ratings: Mutex::default() }
     }
 
     /// Where a file is; another may stand in its place.
@@ -65,6 +68,21 @@ impl Data {
     /// A file of word vectors.
     pub(crate) fn vectors(&self, file: &str) -> Result<Arc<WordVectors>, StudyError> {
         once(&self.vectors, file, || Ok(WordVectors::read(&self.place(file))?))
+    }
+
+    /// Comments and their ratings; a rating that is missing is no vote.
+    pub(crate) fn ratings(
+        &self,
+        ratings: &str,
+        comments: &str,
+        vectors: Option<&str>,
+    ) -> Result<Arc<LoopData>, StudyError> {
+        once(&self.ratings, &format!("{ratings} {comments} {vectors:?}"), || {
+            let vectors = vectors.map(|file| self.vectors(file)).transpose()?;
+            let (ratings, comments) = (self.place(ratings), self.place(comments));
+            let pools = read_rater_pools(&ratings, &comments, MissingRating::NoVote)?;
+            Ok(LoopData::of_rater_pools(pools, vectors.as_deref())?)
+        })
     }
 
     fn read_table(&self, table: &Table) -> Result<Records, StudyError> {

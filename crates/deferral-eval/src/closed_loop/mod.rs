@@ -3,7 +3,7 @@
 //!
 //! A [`LoopMethod`] is told of training cases one by one and then decides test cases; [`ClosedLoopPlan::run`] repeats
 //! that over trials, [`ClosedLoopPlan::sweep_noise`] over priors that say less and less, and [`ChangePlan::run`] lets
-//! somebody join, leave or change on the way.
+//! somebody join, leave or change on the way. What was proved of such loops is tried out with [`KnownPeople`].
 //!
 //! ```
 //! use deferral_eval::closed_loop::{ClosedLoopPlan, LoopMethod, Reference, World, goel_faltings};
@@ -29,6 +29,7 @@ mod ratings;
 mod report;
 mod score;
 mod session;
+mod theory;
 
 pub use allocators::{allocated, loop_method};
 pub use baselines::{Reference, epsilon_first, goel_faltings};
@@ -39,3 +40,4 @@ pub use noise::{NoiseSweep, noise_grid};
 pub use plan::{ClosedLoopPlan, Draws};
 pub use report::{GoldRow, LoopReport, LoopRow};
 pub use score::{GoldScore, Score};
+pub use theory::{BiasedMajority, KnownPeople, discovery_threshold, printed_discovery_threshold};

@@ -48,6 +48,15 @@ pub enum LoopWorld {
     Clusters(OwnClusters),
     /// Pools of raters.
     Pools(RaterPools),
+    /// The published rater pools, the same in every trial.
+    Ratings {
+        /// The ratings, a file of the data folder such as `specialized_rater_pools_data.csv`.
+        ratings: String,
+        /// The comments, such as `train.csv`.
+        comments: String,
+        /// Word vectors, whose mean is what is seen of a comment.
+        vectors: Option<String>,
+    },
 }
 
 impl ClosedLoop {
@@ -74,14 +83,19 @@ impl ClosedLoop {
         Ok(self.methods.iter().map(|text| loop_method(text)).collect::<Result<_, _>>()?)
     }
 
-    pub(super) fn run(&self, units: Range<usize>, seed: u64, _: &Data) -> Result<Vec<Sample>, StudyError> {
+    /// Reads the data, so that units which run at the same time find them.
+    pub(super) fn load(&self, data: &Data) -> Result<(), StudyError> {
+        self.world(None, data).map(|_| ())
+    }
+
+    pub(super) fn run(&self, units: Range<usize>, seed: u64, data: &Data) -> Result<Vec<Sample>, StudyError> {
         let methods = self.loop_methods()?;
         let noises = self.noise.len().max(1);
         let mut samples = Vec::new();
         for unit in units {
             // Trials of all noises in turn, so that a part of the units is a part of the trials.
             let (trial, at) = (unit / noises, unit % noises);
-            let plan = self.plan(self.noise.get(at).copied(), seed);
+            let plan = self.plan(self.noise.get(at).copied(), seed, data)?;
             let report = plan.run_trials(trial..trial + 1, &methods)?;
             for (text, score) in self.methods.iter().zip(report.scores.iter().flatten()) {
                 let method = if noises > 1 { at_noise(text, self.noise[at]) } else { text.clone() };
@@ -91,13 +105,20 @@ impl ClosedLoop {
         Ok(samples)
     }
 
-    fn plan(&self, noise: Option<f64>, seed: u64) -> ClosedLoopPlan {
-        let world = match &self.world {
+    fn plan(&self, noise: Option<f64>, seed: u64, data: &Data) -> Result<ClosedLoopPlan, StudyError> {
+        let (draws, test, groups_at_test) = (self.draws, self.test, self.groups_at_test);
+        let usual = ClosedLoopPlan::of(self.world(noise, data)?);
+        Ok(ClosedLoopPlan { draws, test, groups_at_test, seed, ..usual })
+    }
+
+    fn world(&self, noise: Option<f64>, data: &Data) -> Result<World, StudyError> {
+        Ok(match &self.world {
             LoopWorld::Clusters(clusters) => World::clusters(*clusters, noise.unwrap_or_default()),
             LoopWorld::Pools(pools) => World::Pools(*pools),
-        };
-        let (draws, test, groups_at_test) = (self.draws, self.test, self.groups_at_test);
-        ClosedLoopPlan { draws, test, groups_at_test, seed, ..ClosedLoopPlan::of(world) }
+            LoopWorld::Ratings { ratings, comments, vectors } => {
+                World::Given(data.ratings(ratings, comments, vectors.as_deref())?)
+            }
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 mod audit;
 mod closed_loop;
 mod compare;
+mod theory;
+mod transfer;
 
 use std::ops::Range;
 
@@ -14,6 +16,8 @@ use crate::sample::Sample;
 pub use audit::Audit;
 pub use closed_loop::{ClosedLoop, LoopWorld};
 pub use compare::{CasesFrom, Compare, Panel, SplitBy, Table};
+pub use theory::{People, Setting, Theory};
+pub use transfer::{Known, Transfer};
 
 /// An error of a study, whatever it is about.
 pub type StudyError = Box<dyn std::error::Error + Send + Sync>;
@@ -54,6 +58,10 @@ pub enum Run {
     ClosedLoop(ClosedLoop),
     /// What the experts of a table are like.
     Audit(Audit),
+    /// What was proved of closed loops.
+    Theory(Theory),
+    /// Fairness from one task to another.
+    Transfer(Transfer),
 }
 
 impl Study {
@@ -65,6 +73,8 @@ impl Study {
             Run::Compare(compare) => compare.check(),
             Run::ClosedLoop(closed_loop) => closed_loop.check(),
             Run::Audit(_) => Ok(()),
+            Run::Theory(theory) => theory.check(),
+            Run::Transfer(transfer) => transfer.check(),
         }
     }
 
@@ -73,7 +83,7 @@ impl Study {
         match &self.run {
             Run::Compare(compare) => &compare.methods,
             Run::ClosedLoop(closed_loop) => &closed_loop.methods,
-            Run::Audit(_) => &[],
+            Run::Audit(_) | Run::Theory(_) | Run::Transfer(_) => &[],
         }
     }
 
@@ -87,6 +97,8 @@ impl Study {
             Run::Compare(compare) => Ok(compare.methods()?.into_iter().map(|method| method.name).collect()),
             Run::ClosedLoop(closed_loop) => Ok(closed_loop.names()),
             Run::Audit(_) => Ok(vec![String::new()]),
+            Run::Theory(theory) => Ok(theory.settings.iter().map(|setting| setting.name.clone()).collect()),
+            Run::Transfer(transfer) => Ok(transfer.names()),
         }
     }
 
@@ -96,6 +108,7 @@ impl Study {
             Run::Compare(compare) => compare.units(repetitions),
             Run::ClosedLoop(closed_loop) => closed_loop.units(repetitions),
             Run::Audit(_) => 1,
+            Run::Theory(_) | Run::Transfer(_) => repetitions,
         }
     }
 
@@ -106,7 +119,8 @@ impl Study {
     pub fn load(&self, data: &Data) -> Result<(), StudyError> {
         match &self.run {
             Run::Compare(compare) => compare.load(data),
-            Run::ClosedLoop(_) | Run::Audit(_) => Ok(()),
+            Run::ClosedLoop(closed_loop) => closed_loop.load(data),
+            Run::Audit(_) | Run::Theory(_) | Run::Transfer(_) => Ok(()),
         }
     }
 
@@ -119,6 +133,8 @@ impl Study {
             Run::Compare(compare) => compare.run(units, seed, data),
             Run::ClosedLoop(closed_loop) => closed_loop.run(units, seed, data),
             Run::Audit(audit) => audit.run(data),
+            Run::Theory(theory) => theory.run(units, seed),
+            Run::Transfer(transfer) => transfer.run(units, seed),
         }
     }
 }
