@@ -152,9 +152,9 @@ impl Descent {
                 *length *= 0.5;
                 *halvings += 1;
                 if *halvings < HALVINGS {
-                    self.advance()
+                    self.advance();
                 } else {
-                    self.give_up()
+                    self.give_up();
                 }
                 false
             }

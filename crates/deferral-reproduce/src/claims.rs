@@ -232,7 +232,7 @@ impl Look<'_> {
             Check::MostRuns { family, measure, below, share } => self.most_runs(family, measure, *below, *share),
             Check::Dominates { front, over, slack } => self.dominates(front, over, *slack),
             Check::FrontsAlike { front, and, by } => {
-                let (a, b) = self.areas(&self.front(front)?, &self.front(and)?);
+                let (a, b) = areas(&self.front(front)?, &self.front(and)?);
                 Some(((a - b).abs() <= *by, format!("areas {a:.4} and {b:.4}")))
             }
             Check::FirstToReach { along, measure, goal, within, from, to } => {
@@ -286,7 +286,7 @@ impl Look<'_> {
 
     fn dominates(&self, front: &str, over: &str, slack: f64) -> Verdict {
         let (ahead, behind) = (self.front(front)?, self.front(over)?);
-        let (a, b) = self.areas(&ahead, &behind);
+        let (a, b) = areas(&ahead, &behind);
         let error_at = |impact: f64| {
             let within = ahead.iter().filter(|place| place.disparity <= impact);
             within.map(|place| place.error).reduce(f64::min)
@@ -301,13 +301,13 @@ impl Look<'_> {
         let front = front(self.own, family);
         (!front.is_empty()).then(|| front.into_iter().map(|(_, place)| place).collect())
     }
+}
 
-    /// The areas of two fronts up to the largest error and impact on either.
-    fn areas(&self, one: &[Place], other: &[Place]) -> (f64, f64) {
-        let most = |of: fn(&Place) -> f64| one.iter().chain(other).map(of).fold(0.0, f64::max);
-        let reference = Place::new(most(|place| place.error), most(|place| place.disparity));
-        (hypervolume(one, reference), hypervolume(other, reference))
-    }
+/// The areas of two fronts up to the largest error and impact on either.
+fn areas(one: &[Place], other: &[Place]) -> (f64, f64) {
+    let most = |of: fn(&Place) -> f64| one.iter().chain(other).map(of).fold(0.0, f64::max);
+    let reference = Place::new(most(|place| place.error), most(|place| place.disparity));
+    (hypervolume(one, reference), hypervolume(other, reference))
 }
 
 /// The methods of a family that no other of it beats in median error and disparate impact, and where they are: chosen on

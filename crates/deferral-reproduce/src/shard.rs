@@ -103,7 +103,7 @@ pub fn jobs_of(plan: &Plan, shard: Shard) -> Vec<&Job> {
 /// # Errors
 /// [`ReproduceError::Parts`] says which part is of another run, or which share is missing.
 pub fn merge(
-    parts: Vec<(String, Part)>,
+    parts: &[(String, Part)],
     plan: &dyn Fn(Wanted, &BTreeMap<String, DataState>) -> Result<Plan, ReproduceError>,
 ) -> Result<(Plan, Vec<Finished>), ReproduceError> {
     let Some((first_name, first)) = parts.first() else {
@@ -130,19 +130,19 @@ pub fn merge(
         )));
     }
     let shares: Vec<String> = parts.iter().map(|(_, part)| part.shard.to_string()).collect();
-    let found: BTreeMap<String, Finished> =
-        parts.into_iter().flat_map(|(_, part)| part.finished).map(|job| (job.digest.clone(), job)).collect();
+    let found: BTreeMap<&str, &Finished> =
+        parts.iter().flat_map(|(_, part)| &part.finished).map(|job| (job.digest.as_str(), job)).collect();
     let mut finished = Vec::with_capacity(plan.jobs.len());
     for (at, job) in plan.jobs.iter().enumerate() {
         // Two studies may share a job.
-        let Some(result) = found.get(&job.digest) else {
+        let Some(result) = found.get(job.digest.as_str()) else {
             return Err(ReproduceError::Parts(format!(
                 "job {at} ({}) is in none of the parts; there are the shares {}",
                 plan.name(job),
                 shares.join(", ")
             )));
         };
-        finished.push(result.clone());
+        finished.push((*result).clone());
     }
     Ok((plan, finished))
 }

@@ -169,7 +169,7 @@ fn cell(row: &RowSpec, original: Option<&RowSpec>, at: usize, column: &Column, r
     let ours = results.and_then(|results| results.statistic(&row.method, measure, column.statistic));
     let error = over_runs.and_then(|spread: Spread| spread.standard_error).unwrap_or(0.0);
     let band = if printed.count { 0.0 } else { spread.unwrap_or(TWO_POINTS) + error };
-    let half_a_digit = if printed.count { 0.0 } else { 0.5 * 0.1_f64.powi(printed.digits as i32) };
+    let half_a_digit = if printed.count { 0.0 } else { 0.5 / 10_f64.powf(f64::from(printed.digits)) };
     let distance = ours.zip(published).map(|(ours, printed)| ((ours - printed).abs() - half_a_digit).max(0.0));
     let outcome = published.filter(|_| original.is_none()).map(|_| match distance {
         None => Outcome::NotHere,

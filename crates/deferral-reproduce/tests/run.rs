@@ -108,7 +108,7 @@ fn threads_and_shares_make_no_difference() {
     assert_eq!(samples(&one), samples(&fresh(&plan, Shard::WHOLE, 3)));
     let parts = ["3/3", "1/3", "2/3"].map(|shard| (shard.to_owned(), part(&plan, shard, 2)));
     assert!(parts.iter().all(|(_, part)| part.finished.len() < plan.jobs.len() / 2));
-    let (merged, finished) = merge(parts.to_vec(), &plan_with).unwrap();
+    let (merged, finished) = merge(&parts, &plan_with).unwrap();
     assert_eq!(merged, plan);
     assert_eq!(samples(&finished), samples(&one));
     assert_eq!(Found::of(&plan, one).results(0, 0), Found::of(&plan, finished).results(0, 0));
@@ -131,7 +131,7 @@ fn a_part_survives_being_written() {
 fn parts_that_do_not_belong_together_are_refused() {
     let plan = plan(Wanted::default());
     let named = |name: &str, part: Part| (name.to_owned(), part);
-    let message = |parts| merge(parts, &plan_with).unwrap_err().to_string();
+    let message = |parts: Vec<(String, Part)>| merge(&parts, &plan_with).unwrap_err().to_string();
     let first = part(&plan, "1/2", 1);
     let missing = message(vec![named("a.json", first.clone())]);
     assert_eq!(missing, "job 1 (E1 `desk` units 1 to 1) is in none of the parts; there are the shares 1/2");

@@ -71,7 +71,7 @@ pub(crate) fn merge_all(args: &MergeArgs) -> Result<ExitCode> {
     let parts = args.parts.iter().map(|path| Ok((path.display().to_string(), Part::read(path)?)));
     let parts = parts.collect::<Result<Vec<_>>>()?;
     let experiments = read_experiments(&args.folders.fixtures().join("experiments"))?;
-    let (plan, finished) = merge(parts, &|wanted, data| {
+    let (plan, finished) = merge(&parts, &|wanted, data| {
         let unknown = |set: &str| ReproduceError::Unknown {
             kind: "data set",
             name: set.to_owned(),
