@@ -49,7 +49,7 @@ fn row(method: &str, effort: Option<(f64, f64)>, curves: &[Curve]) -> Row {
         Reading::Below => Cell::toned(NONE, Tone::Faint),
         Reading::At(value) => Cell::toned(number(value, DIGITS), tone(value)),
         Reading::Beyond { labels, value } => {
-            Cell::toned(number(value, DIGITS), tone(value)).with_small(format!("at {}", number(labels, 2)))
+            Cell::toned(number(value, DIGITS), tone(value)).with_small(format!("at\u{A0}{}", number(labels, 2)))
         }
     });
     Row::of(own.into_iter().chain(read).collect())

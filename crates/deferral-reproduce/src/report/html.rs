@@ -144,7 +144,8 @@ fn class(names: &[&str]) -> String {
 }
 
 fn figure_html(figure: &Figure) -> String {
-    let mut html = format!("<figure>\n<h3>{}</h3>\n", inline(&figure.title));
+    let wide = class(&[if figure.panels.len() > 1 { "wide" } else { "" }]);
+    let mut html = format!("<figure{wide}>\n<h3>{}</h3>\n", inline(&figure.title));
     if !figure.panels.is_empty() {
         html += "<div class=\"panels\">\n";
         for panel in &figure.panels {

@@ -119,14 +119,17 @@ fn cells(row: &Row, column: &Column, cell: &Cell) -> [Shown; 3] {
 
 /// The verdict: a word, the difference and the band. A variant is not judged, but one sees where it is.
 fn verdict(cell: &Cell, digits: usize) -> Shown {
+    // Blanks that do not break keep what belongs together on one line.
     let apart = || {
         let difference = cell.difference().map(|difference| signed(difference, digits));
-        difference.map_or_else(String::new, |difference| format!("{difference}, band ±{}", number(cell.band, digits)))
+        difference.map_or_else(String::new, |difference| {
+            format!("{difference},\u{A0}band\u{A0}±{}", number(cell.band, digits))
+        })
     };
     match (cell.outcome, cell.distance) {
         (Some(outcome), _) => {
             let rounded = outcome == Outcome::Reproduces && !cell.is_within_unrounded();
-            let small = if rounded { format!("{}, by rounding", apart()) } else { apart() };
+            let small = if rounded { format!("{}, by\u{A0}rounding", apart()) } else { apart() };
             Shown::toned(word(outcome), tone(outcome)).with_small(small)
         }
         (None, Some(distance)) => {
@@ -193,4 +196,46 @@ fn missing(plan: &Plan, at: usize, experiment: &Experiment, study: &str) -> Opti
     let is = |position: usize| experiment.studies[position].name == study;
     let found = plan.not_here.iter().find(|missing| missing.experiment == at && is(missing.study))?;
     Some(found.problems.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::{RowSpec, TableSpec};
+
+    fn table(rows: &[(&str, Option<&str>)]) -> Table {
+        let spec: TableSpec = toml::from_str("title = \"t\"\nstudy = \"s\"\ncolumns = []").unwrap();
+        let row = |(name, of): &(&str, Option<&str>)| {
+            let spec: RowSpec = toml::from_str(&format!("name = \"{name}\"")).unwrap();
+            let spec = RowSpec { variant_of: of.map(str::to_owned), ..spec };
+            Row { spec, cells: Vec::new(), labels: None, runs: 0 }
+        };
+        Table { spec, rows: rows.iter().map(row).collect() }
+    }
+
+    #[test]
+    fn variants_stand_below_their_row_and_none_is_lost() {
+        let table = table(&[
+            ("a2", Some("a1")),
+            ("a", None),
+            ("b", None),
+            ("a1", Some("a")),
+            ("c", Some("d")),
+            ("d", Some("c")),
+            ("b1", Some("b")),
+        ]);
+        let order: Vec<(&str, bool)> =
+            in_order(&table).into_iter().map(|(row, below)| (row.spec.name.as_str(), below)).collect();
+        let expected = [("a", false), ("a1", true), ("a2", true), ("b", false), ("b1", true), ("c", true), ("d", true)];
+        assert_eq!(order, expected);
+    }
+
+    #[test]
+    fn an_outcome_is_a_word_and_a_mark() {
+        let all = [Outcome::Reproduces, Outcome::Differs, Outcome::Unexplained, Outcome::NotHere];
+        let mut words = all.map(word).to_vec();
+        words.dedup();
+        assert_eq!(words.len(), 4);
+        assert!(words.iter().all(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 5));
+    }
 }
