@@ -85,7 +85,7 @@ pub(super) fn figure(spec: &FigureSpec, studies: &Studies<'_>, names: &mut Names
                 families.iter().map(|family| distribution(family, study, measure, studies)).collect();
             let frame = Frame {
                 x: measure.clone(),
-                y: "share of the runs that have at most so much".to_owned(),
+                y: "share of runs with at most so much".to_owned(),
                 shares: true,
                 ..Frame::of(&spec.title)
             };

@@ -198,7 +198,7 @@ fn reading(cells: &Count) -> Vec<String> {
         "A cell is **not run here** if its data are not at hand; the page says how to get them.".to_owned(),
         "Numbers in brackets are standard deviations over repetitions or folds, with divisor n as in the papers. Rows \
          with no published number stand beside the others for comparison, with the labels per case that they needed; \
-         variants stand below the row that they vary and are not judged."
+         variants stand below the row that they vary: they are within the band or outside of it, but are not counted."
             .to_owned(),
     ]
 }

@@ -119,12 +119,11 @@ fn cells(row: &Row, column: &Column, cell: &Cell) -> [Shown; 3] {
 
 /// The verdict: a word, the difference and the band. A variant is not judged, but one sees where it is.
 fn verdict(cell: &Cell, digits: usize) -> Shown {
-    // Blanks that do not break keep what belongs together on one line.
+    // A blank that does not break keeps what belongs together on one line.
     let apart = || {
         let difference = cell.difference().map(|difference| signed(difference, digits));
-        difference.map_or_else(String::new, |difference| {
-            format!("{difference},\u{A0}band\u{A0}±{}", number(cell.band, digits))
-        })
+        difference
+            .map_or_else(String::new, |difference| format!("{difference}, band\u{A0}±{}", number(cell.band, digits)))
     };
     match (cell.outcome, cell.distance) {
         (Some(outcome), _) => {
@@ -133,7 +132,7 @@ fn verdict(cell: &Cell, digits: usize) -> Shown {
             Shown::toned(word(outcome), tone(outcome)).with_small(small)
         }
         (None, Some(distance)) => {
-            let place = if distance <= cell.band + 1e-9 { "inside the band" } else { "outside the band" };
+            let place = if distance <= cell.band + 1e-9 { "within" } else { "outside" };
             Shown::toned(place, Tone::Faint).with_small(apart())
         }
         (None, None) => Shown::toned(NONE, Tone::Faint),

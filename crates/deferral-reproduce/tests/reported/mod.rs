@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use deferral_reproduce::cache::Cache;
+use deferral_reproduce::catalogue::Catalogue;
 use deferral_reproduce::data::Data;
 use deferral_reproduce::experiment::Experiment;
 use deferral_reproduce::papers::Papers;
@@ -201,7 +202,7 @@ pub(crate) fn plan(quick: bool) -> Plan {
 pub(crate) fn found(plan: &Plan, threads: usize) -> Found {
     let folder = tempfile::tempdir().unwrap();
     let jobs: Vec<_> = plan.jobs.iter().collect();
-    let data = Data::in_folder(folder.path());
+    let data = Data::new(folder.path(), &Catalogue { sets: Vec::new() });
     let cache = Cache::open(&folder.path().join("cache")).unwrap();
     Found::of(plan, run(plan, &jobs, threads, &data, &cache, &|_| {}).unwrap())
 }
