@@ -87,7 +87,17 @@ fn dump(browser: &Path, page: &Path, width: u32) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What is wrong with a page of a folder when it is so wide; `all well` if nothing is.
+fn measured(browser: &Path, folder: &Path, page: &str, width: u32) -> String {
+    let wrapper = folder.join(format!("measure-{width}-{page}"));
+    fs::write(&wrapper, MEASURE.replace("WIDTH", &width.to_string()).replace("PAGE", page)).unwrap();
+    let dom = dump(browser, &wrapper, width);
+    let result = dom.split("<pre id=\"result\">").nth(1).and_then(|rest| rest.split("</pre>").next());
+    result.unwrap_or("no answer").to_owned()
+}
+
 #[test]
+#[expect(clippy::print_stdout, reason = "what was not checked must be said")]
 fn pages_look_right_on_a_telephone_and_on_a_desk() {
     let Some(browser) = chromium() else {
         assert!(env::var_os("DEFERRAL_REQUIRE_BROWSER").is_none(), "no Chromium is installed; name it with CHROMIUM");
@@ -102,14 +112,18 @@ fn pages_look_right_on_a_telephone_and_on_a_desk() {
     for page in pages {
         let name = page.file_name().unwrap().to_string_lossy();
         for width in WIDTHS {
-            let wrapper = folder.path().join(format!("measure-{width}-{name}"));
-            let text = MEASURE.replace("WIDTH", &width.to_string()).replace("PAGE", &name);
-            fs::write(&wrapper, text).unwrap();
-            let dom = dump(&browser, &wrapper, width);
-            let result = dom.split("<pre id=\"result\">").nth(1).and_then(|rest| rest.split("</pre>").next());
-            let result = result.unwrap_or("no answer");
-            println!("{name} at {width}: {result}");
+            let result = measured(&browser, folder.path(), &name, width);
             assert!(result.starts_with("measured ") && result.ends_with(": all well"), "{name} at {width}: {result}");
         }
+    }
+    // The measuring itself: a page with all of these faults.
+    let wrong = "<main><div style='width:900px'>wide</div><div style='height:9px'>a<br>b<table><tr><td>c</table></div>\
+                 <p style='margin-top:-9px'>over</p><svg width='100' viewBox='0 0 460 100'><text x='400'>leaves it</text></svg></main>";
+    fs::write(folder.path().join("wrong.html"), format!("<!doctype html>{wrong}")).unwrap();
+    let result = measured(&browser, folder.path(), "wrong.html", 400);
+    for fault in
+        ["the page is 9", "DIV wide sticks out", "overlaps", "a drawing is 100 wide", " high", "leaves its drawing"]
+    {
+        assert!(result.contains(fault), "{fault}: {result}");
     }
 }

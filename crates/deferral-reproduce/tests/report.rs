@@ -25,6 +25,10 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
     files
 }
 
+fn is_a(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|own| own == extension)
+}
+
 fn report(quick: bool, threads: usize) -> BTreeMap<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let plan = plan(quick);
@@ -70,6 +74,7 @@ fn a_page_says_what_was_published_what_came_out_and_why_it_differs() {
         "9 runs",
         "3 of 3",
         "<dt>seed</dt><dd>1</dd>",
+        "<dt><code>cases.moderation.cases</code></dt><dd><code>90</code></dd>",
     ] {
         assert!(page.contains(part), "{part}");
     }
@@ -86,6 +91,7 @@ fn a_page_says_what_was_published_what_came_out_and_why_it_differs() {
     ] {
         assert!(markdown.contains(part), "{part}");
     }
+    assert!(files["figures/E1-2.svg"].contains("harbour $x_1$ &lt;"), "names of columns are drawn as they stand");
     assert!(files["E2.html"].contains("random at 0.600"), "the dashed line has its name");
 }
 
@@ -111,7 +117,7 @@ fn the_opening_page_counts_cells_by_paper_and_experiment() {
 #[test]
 fn a_glance_says_so_on_every_page() {
     let files = report(true, 2);
-    for (name, page) in files.iter().filter(|(name, _)| name.ends_with(".html")) {
+    for (name, page) in files.iter().filter(|(name, _)| is_a(name, "html")) {
         assert!(page.contains("This was a quick run") && page.contains("provisional"), "{name}");
     }
     assert!(files["E1.html"].contains("1 of 3"));
@@ -123,7 +129,7 @@ fn pages_stand_alone_and_lead_somewhere() {
     for (name, page) in &files {
         let own = page.replace("http://www.w3.org/2000/svg", "");
         assert!(!own.contains("http:") && !own.contains("https:"), "{name}");
-        if !name.ends_with(".md") {
+        if !is_a(name, "md") {
             for forbidden in
                 ["<script", "<link", "<object", "<iframe", "@import", "<img", "onload", "<b>", "<i>", "<it>"]
             {

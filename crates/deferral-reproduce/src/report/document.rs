@@ -148,17 +148,16 @@ pub(super) enum Span<'a> {
 }
 
 /// The pieces of a text. A mark without its second half, or with a blank inside of it, is no mark.
-pub(super) fn spans<'a>(text: &'a str) -> Vec<Span<'a>> {
-    let marks: [(&str, fn(&'a str) -> Span<'a>); 3] = [("`", Span::Code), ("**", Span::Strong), ("*", Span::Emphasis)];
+pub(super) fn spans(text: &str) -> Vec<Span<'_>> {
     let (mut spans, mut plain, mut at) = (Vec::new(), 0, 0);
     while at < text.len() {
         let here = &text[at..];
-        let marked = marks.iter().find_map(|(mark, span)| {
-            let inner = here.strip_prefix(*mark)?;
-            let inner = &inner[..inner.find(*mark)?];
-            (!inner.is_empty() && inner.trim() == inner).then(|| (span(inner), inner.len() + 2 * mark.len()))
+        let found = ["`", "**", "*"].into_iter().find_map(|mark| {
+            let inner = here.strip_prefix(mark)?;
+            let inner = &inner[..inner.find(mark)?];
+            (!inner.is_empty() && inner.trim() == inner).then(|| (marked(mark, inner), inner.len() + 2 * mark.len()))
         });
-        if let Some((span, length)) = marked {
+        if let Some((span, length)) = found {
             if plain < at {
                 spans.push(Span::Plain(&text[plain..at]));
             }
@@ -173,6 +172,14 @@ pub(super) fn spans<'a>(text: &'a str) -> Vec<Span<'a>> {
         spans.push(Span::Plain(&text[plain..]));
     }
     spans
+}
+
+fn marked<'a>(mark: &str, inner: &'a str) -> Span<'a> {
+    match mark {
+        "`" => Span::Code(inner),
+        "**" => Span::Strong(inner),
+        _ => Span::Emphasis(inner),
+    }
 }
 
 #[cfg(test)]

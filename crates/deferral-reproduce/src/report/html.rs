@@ -38,8 +38,8 @@ fn block(part: &Block) -> String {
         Block::Text(text) => format!("<p class=\"text\">{}</p>\n", inline(text)),
         Block::Note(text) => format!("<p class=\"note\">{}</p>\n", inline(text)),
         Block::Items(items) => {
-            let items: String = items.iter().map(|item| format!("<li>{}</li>\n", inline(item))).collect();
-            format!("<ul>\n{items}</ul>\n")
+            let items: Vec<String> = items.iter().map(|item| format!("<li>{}</li>\n", inline(item))).collect();
+            format!("<ul>\n{}</ul>\n", items.concat())
         }
         Block::Facts(facts) => {
             let fact =
@@ -157,6 +157,6 @@ fn figure_html(figure: &Figure) -> String {
         }
         html += "</div>\n";
     }
-    let caption: String = figure.caption.iter().map(|text| format!("<p>{}</p>\n", inline(text))).collect();
-    format!("{html}<figcaption>\n{caption}</figcaption>\n</figure>\n")
+    let caption: Vec<String> = figure.caption.iter().map(|text| format!("<p>{}</p>\n", inline(text))).collect();
+    format!("{html}<figcaption>\n{}</figcaption>\n</figure>\n", caption.concat())
 }

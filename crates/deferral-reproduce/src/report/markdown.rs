@@ -24,7 +24,10 @@ fn block(part: &Block, level: &str) -> String {
         Block::Subheading(text) => format!("{level}# {}\n\n", inline(text)),
         Block::Warning(text) => format!("> {}\n\n", inline(text)),
         Block::Lead(text) | Block::Text(text) | Block::Note(text) => format!("{}\n\n", inline(text)),
-        Block::Items(items) => items.iter().map(|item| format!("- {}\n", inline(item))).collect::<String>() + "\n",
+        Block::Items(items) => {
+            let items: Vec<String> = items.iter().map(|item| format!("- {}\n", inline(item))).collect();
+            items.concat() + "\n"
+        }
         Block::Facts(facts) => {
             let fact = |(name, value): &(String, String)| format!("- {}: {}\n", inline(name), inline(value));
             facts.iter().map(fact).collect::<String>() + "\n"
@@ -106,7 +109,10 @@ fn figure_markdown(figure: &Figure, level: &str) -> String {
         let heading = if panel.heading.is_empty() { &figure.title } else { &panel.heading };
         text += &format!("![{}]({FIGURES}/{}.svg)\n\n", plain(heading), panel.name);
     }
-    text + &figure.caption.iter().map(|paragraph| format!("{}\n\n", inline(paragraph))).collect::<String>()
+    for paragraph in &figure.caption {
+        text += &format!("{}\n\n", inline(paragraph));
+    }
+    text
 }
 
 #[cfg(test)]

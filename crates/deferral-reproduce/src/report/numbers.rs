@@ -51,7 +51,7 @@ pub(super) fn counted(n: usize, thing: &str) -> String {
 
 /// `n` of `all` in percent, rounded down: 100 % are all of them.
 pub(super) fn percent(n: usize, all: usize) -> String {
-    if all == 0 { NONE.to_owned() } else { format!("{} %", 100 * n / all) }
+    (100 * n).checked_div(all).map_or_else(|| NONE.to_owned(), |share| format!("{share} %"))
 }
 
 /// Names that fit beside an axis: long ones end in their number, counted from 1.

@@ -8,8 +8,9 @@ use crate::studies::Study;
 /// All that is set, by the names that the file has for it.
 pub(super) fn settings(study: &Study) -> Vec<(String, String)> {
     let mut facts = Vec::new();
-    if let Ok(value) = serde_json::to_value(&study.run) {
-        collect("", &value, &mut facts);
+    // The outermost name is the kind of study, which is said elsewhere.
+    if let Ok(Value::Object(kinds)) = serde_json::to_value(&study.run) {
+        kinds.values().for_each(|settings| collect("", settings, &mut facts));
     }
     facts
 }

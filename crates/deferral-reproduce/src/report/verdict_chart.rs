@@ -29,7 +29,9 @@ pub(super) fn figure(table: &Table, names: &mut Names) -> Result<Option<Figure>,
         if !kept.iter().any(|&row| rows[row].cells[at].outcome.is_some()) {
             continue;
         }
-        kept.iter().for_each(|&row| drawn[row] = true);
+        for &row in &kept {
+            drawn[row] = true;
+        }
         let places: Vec<Place<'_>> =
             kept.iter().map(|&row| Place { name: &short[row], row: rows[row], cell: &rows[row].cells[at] }).collect();
         let name = names.next();
@@ -72,7 +74,7 @@ fn draw(id: &str, about: &str, label: &str, places: &[Place<'_>]) -> Result<Stri
         let height = (places.len() - at) as f64;
         // A variant shows where it is, not again what was published.
         if let Some(number) = cell.published.filter(|_| cell.outcome.is_some()) {
-            let reach = cell.band - cell.error + 0.5 * 0.1_f64.powi(row.spec.digits.min(9) as i32);
+            let reach = cell.band - cell.error + 0.5 * 0.1_f64.powf(f64::from(row.spec.digits));
             published.points.push((number, height + SHIFT));
             published.across.push((reach, reach));
             ends.extend([number - reach, number + reach]);

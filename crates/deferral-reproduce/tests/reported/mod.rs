@@ -52,7 +52,7 @@ title = "Accuracy <i>of</i> methods"
 study = "desk"
 columns = [
   { name = "overall", measure = "accuracy" },
-  { name = "harbour", measure = "accuracy/harbour" },
+  { name = "harbour $x_1$ <", measure = "accuracy/harbour" },
   { name = "inland", measure = "accuracy/inland" },
 ]
 [[table.row]]
