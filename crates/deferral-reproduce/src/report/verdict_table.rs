@@ -53,15 +53,18 @@ fn shown(table: &Table) -> ShownTable {
         head.push("labels per case".to_owned());
         groups.push((String::new(), 1));
     }
+    // Where nothing was published there is nothing to compare with.
+    let compared = table.rows.iter().flat_map(|row| &row.cells).any(|cell| cell.published.is_some());
+    let parts: &[&str] = if compared { &["published", "ours", "verdict"] } else { &["ours"] };
     for column in columns {
-        head.extend(["published", "ours", "verdict"].map(str::to_owned));
-        groups.push((column.name.clone(), 3));
+        head.extend(parts.iter().map(|part| (*part).to_owned()));
+        groups.push((column.name.clone(), parts.len()));
     }
     let rows = in_order(table).into_iter().map(|(row, below)| ShownRow {
         below,
         cells: std::iter::once(name(row))
             .chain(labels.then(|| Shown::of(row.labels.map_or(NONE.to_owned(), |labels| number(labels, 2)))))
-            .chain(columns.iter().zip(&row.cells).flat_map(|(column, cell)| cells(row, column, cell)))
+            .chain(columns.iter().zip(&row.cells).flat_map(|(column, cell)| cells(row, column, cell, compared)))
             .collect(),
     });
     ShownTable { about: table.spec.title.clone(), groups, head, rows: rows.collect() }
@@ -105,7 +108,7 @@ fn name(row: &Row) -> Shown {
     Shown::of(row.spec.name.clone()).with_small(small.join(", "))
 }
 
-fn cells(row: &Row, column: &Column, cell: &Cell) -> [Shown; 3] {
+fn cells(row: &Row, column: &Column, cell: &Cell, compared: bool) -> Vec<Shown> {
     let digits = row.spec.digits.min(9) as usize;
     let published_digits = if row.spec.count { 0 } else { digits };
     let own = own_digits(row.spec.digits, row.spec.count, cell);
@@ -114,7 +117,11 @@ fn cells(row: &Row, column: &Column, cell: &Cell) -> [Shown; 3] {
     let sd = cell.sd.filter(|_| column.statistic == Statistic::Mean);
     let ours = with_spread(cell.ours, sd, own);
     let judged = cell.outcome.is_some();
-    [Shown::toned(published, if judged { Tone::Plain } else { Tone::Faint }), Shown::of(ours), verdict(cell, own)]
+    if !compared {
+        return vec![Shown::of(ours)];
+    }
+    let published = Shown::toned(published, if judged { Tone::Plain } else { Tone::Faint });
+    vec![published, Shown::of(ours), verdict(cell, own)]
 }
 
 /// The verdict: a word, the difference and the band. A variant is not judged, but one sees where it is.
