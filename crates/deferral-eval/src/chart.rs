@@ -223,12 +223,12 @@ impl Chart<'_> {
             .with_y_axis_max(self.y.range.1)
             .with_x_tick_format(self.x.ticks.clone())
             .with_y_tick_format(self.y.ticks.clone())
-            .with_x_label(self.x.label)
+            .with_x_label(plain(self.x.label))
             .with_legend_box(false)
             .with_legend_position(LegendPosition::OutsideBottomColumns);
         (layout.x_range, layout.y_range) = (self.x.range, self.y.range);
         (layout.x_tick_step, layout.y_tick_step) = (self.x.step, self.y.step);
-        layout.y_label = Some(self.y.label.to_owned()).filter(|label| !label.is_empty());
+        layout.y_label = Some(plain(self.y.label)).filter(|label| !label.is_empty());
         let legend = collect_legend_entries(plots);
         if legend.is_empty() {
             layout.show_legend = false;
@@ -241,7 +241,7 @@ impl Chart<'_> {
         }
         if let Some((height, name)) = self.mark {
             let line = ReferenceLine::horizontal(height).with_color(COLOURS[1]).with_dasharray("6 4");
-            layout = layout.with_reference_line(line.with_stroke_width(1.5).with_label(name));
+            layout = layout.with_reference_line(line.with_stroke_width(1.5).with_label(plain(name)));
         }
         layout
     }
