@@ -19,7 +19,7 @@ pub enum Outcome {
     Reproduces,
     /// It is not; the experiment file says why, and which run shows it.
     Differs,
-    /// It is not, and nobody has said why.
+    /// It is not, or was not measured, and nobody has said why.
     Unexplained,
     /// There is no number of ours: data are not here.
     NotHere,
@@ -172,7 +172,9 @@ fn cell(row: &RowSpec, original: Option<&RowSpec>, at: usize, column: &Column, r
     let half_a_digit = if printed.count { 0.0 } else { 0.5 / 10_f64.powf(f64::from(printed.digits)) };
     let distance = ours.zip(published).map(|(ours, printed)| ((ours - printed).abs() - half_a_digit).max(0.0));
     let outcome = published.filter(|_| original.is_none()).map(|_| match distance {
-        None => Outcome::NotHere,
+        None if results.is_none() || row.not_here.is_some() => Outcome::NotHere,
+        // A study that was run has no such figure: a slip in the file.
+        None => Outcome::Unexplained,
         Some(distance) if within(distance, band) => Outcome::Reproduces,
         Some(_) if row.differs.is_some() => Outcome::Differs,
         Some(_) => Outcome::Unexplained,
@@ -237,5 +239,7 @@ mod tests {
         let row: RowSpec = toml::from_str("name = \"x\"\nmethod = \"majority\"\npublished = [0.5]").unwrap();
         let column = Column { name: "all".into(), measure: "accuracy".into(), statistic: Statistic::Mean };
         assert_eq!(cell(&row, None, 0, &column, None).outcome, Some(Outcome::NotHere));
+        let other = results(&[]);
+        assert_eq!(cell(&row, None, 0, &column, Some(&other)).outcome, Some(Outcome::Unexplained));
     }
 }

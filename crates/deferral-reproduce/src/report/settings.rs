@@ -21,6 +21,8 @@ pub(super) fn kind(study: &Study) -> &'static str {
         crate::studies::Run::Compare(_) => "methods on the same cases",
         crate::studies::Run::ClosedLoop(_) => "closed loop",
         crate::studies::Run::Audit(_) => "audit of a table",
+        crate::studies::Run::Theory(_) => "what is proved, tried out",
+        crate::studies::Run::Transfer(_) => "pairs of tasks",
     }
 }
 

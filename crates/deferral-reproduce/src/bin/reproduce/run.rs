@@ -9,17 +9,19 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use deferral_reproduce::cache::{Cache, Finished};
 use deferral_reproduce::catalogue::Catalogue;
-use deferral_reproduce::claims;
+use deferral_reproduce::claims::{self, Checked};
 use deferral_reproduce::data::Data;
 use deferral_reproduce::error::ReproduceError;
 use deferral_reproduce::experiment::Experiment;
+use deferral_reproduce::papers::Papers;
 use deferral_reproduce::plan::{CODE, DataState, Plan, Wanted};
+use deferral_reproduce::report;
 use deferral_reproduce::runner::{Found, run};
 use deferral_reproduce::shard::{Part, Shard, jobs_of, merge};
 use deferral_reproduce::verdict::{self, Count, Outcome};
 
 use crate::progress::with_progress;
-use crate::{Folders, MergeArgs, RunArgs, say};
+use crate::{Folders, MergeArgs, RunArgs, say, tell};
 
 /// Runs experiments, or says what would be run.
 pub(crate) fn run_all(args: &RunArgs) -> Result<ExitCode> {
@@ -62,7 +64,7 @@ pub(crate) fn run_all(args: &RunArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let code = report(&plan, finished, threads, &args.folders)?;
-    say(&format!("{:.0} s on {threads} threads", start.elapsed().as_secs_f64()));
+    say(&format!("{:.0} s in all, on {threads} threads", start.elapsed().as_secs_f64()));
     Ok(code)
 }
 
@@ -130,50 +132,67 @@ fn listing(plan: &Plan) -> String {
     text
 }
 
-/// Writes the report and says in short what it says.
-fn report(plan: &Plan, finished: Vec<Finished>, threads: usize, _folders: &Folders) -> Result<ExitCode> {
+/// Writes the report and says in short what it says. Nothing may differ without an explanation, but in a glance.
+fn report(plan: &Plan, finished: Vec<Finished>, threads: usize, folders: &Folders) -> Result<ExitCode> {
     let found = Found::of(plan, finished);
-    let mut all = Count::default();
-    let mut unexplained = 0;
+    let papers = Papers::read(&folders.fixtures().join("papers.toml"))?;
+    let out = folders.out.clone().unwrap_or_else(|| folders.target());
+    report::write(plan, &found, &papers, &out)?;
+    let mut lines = Vec::new();
+    let (mut all, mut unexplained) = (Count::default(), Vec::new());
     for (at, experiment) in plan.experiments.iter().enumerate() {
         let tables = verdict::tables(plan, at, &found);
-        let count = Count::of(&tables);
         let checked = claims::checked(plan, at, &found);
+        let count = Count::of(&tables);
         let held = checked.iter().filter(|claim| claim.outcome == Outcome::Reproduces).count();
-        let seconds = found.seconds.get(&at).copied().unwrap_or_default();
-        say(&format!(
-            "{:4} {:3} of {:3} cells, {:2} of {:2} claims, {:6.1} s  {}",
+        let seconds = found.seconds.get(&at).copied().unwrap_or_default() / threads as f64;
+        lines.push(format!(
+            "{:4} {:>3} of {:>2} cells  {:>2} of {:>2} claims  {seconds:>6.1} s  {}",
             experiment.id,
             count.reproduces,
             count.run(),
             held,
             checked.len(),
-            seconds / threads as f64,
             experiment.title
         ));
-        for table in &tables {
-            for row in &table.rows {
-                let show = |cell: &verdict::Cell| {
-                    format!(
-                        "{} [{}] {:?}",
-                        cell.ours.map_or("-".into(), |v| format!("{v:.3}")),
-                        cell.published.map_or("-".into(), |v| format!("{v:.2}")),
-                        cell.outcome
-                    )
-                };
-                say(&format!(
-                    "      {:40} {}",
-                    row.spec.name,
-                    row.cells.iter().map(show).collect::<Vec<_>>().join("  ")
-                ));
-            }
-        }
-        for claim in checked {
-            say(&format!("      {:?}: {} ({})", claim.outcome, claim.claim.text, claim.measured));
-            unexplained += usize::from(claim.outcome == Outcome::Unexplained);
-        }
+        unexplained.extend(unexplained_in(&experiment.id, &tables, &checked));
         all = all.and(count);
     }
-    say(&format!("{} of {} published cells reproduce, {} by rounding", all.reproduces, all.run(), all.by_rounding));
-    Ok(if all.unexplained + unexplained == 0 || plan.wanted.quick { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    say(&lines.join("\n"));
+    for not_here in &plan.not_here {
+        let experiment = &plan.experiments[not_here.experiment];
+        let study = &experiment.studies[not_here.study].name;
+        say(&format!("{} `{study}` is not run here: {}", experiment.id, not_here.problems.join("; ")));
+    }
+    say(&totals(all));
+    say(&format!("the report is {}", out.join("index.html").display()));
+    if unexplained.is_empty() || plan.wanted.quick {
+        return Ok(ExitCode::SUCCESS);
+    }
+    tell(&format!("these differ, and no file says why:\n{}", unexplained.join("\n")));
+    Ok(ExitCode::FAILURE)
+}
+
+/// What differs, or was not measured by a study that was run, without anybody saying why.
+fn unexplained_in(id: &str, tables: &[verdict::Table], checked: &[Checked]) -> Vec<String> {
+    let is = |outcome| outcome == Some(Outcome::Unexplained);
+    let rows = tables.iter().flat_map(|table| table.rows.iter().map(move |row| (&table.spec.title, row)));
+    let rows = rows.filter(|(_, row)| row.cells.iter().any(|cell| is(cell.outcome)));
+    let rows = rows.map(|(title, row)| format!("{id}, {title}: row `{}`", row.spec.name));
+    let claims = checked.iter().filter(|claim| is(Some(claim.outcome)));
+    rows.chain(claims.map(|claim| format!("{id}, claim: {}", claim.claim.text))).collect()
+}
+
+fn totals(all: Count) -> String {
+    let share = 100.0 * all.reproduces as f64 / all.run().max(1) as f64;
+    format!(
+        "{} of {} published cells reproduce ({share:.1} %), {} of them because printed numbers are rounded; {} differ and \
+         are explained, {} are not; {} cannot be run here",
+        all.reproduces,
+        all.run(),
+        all.by_rounding,
+        all.differs,
+        all.unexplained,
+        all.not_here
+    )
 }
