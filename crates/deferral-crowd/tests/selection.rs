@@ -280,7 +280,7 @@ fn the_kind_of_features_makes_no_difference() {
         0 => Some(true),
         1 => None,
         2 => (case == 7).then_some(false),
-        _ => (case % expert > 0).then(|| coin(0.4 + 0.5 * case as f64 / 256.0, case, expert)),
+        _ => (!case.is_multiple_of(expert)).then(|| coin(0.4 + 0.5 * case as f64 / 256.0, case, expert)),
     };
     let dense = data(256, 12, 2, answer);
     let columns = dense.cases().features().as_dense().unwrap();

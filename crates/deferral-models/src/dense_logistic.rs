@@ -415,7 +415,8 @@ mod tests {
         assert_eq!(message(&|part| part.cases.clear(), 1.0), "there is no case to learn from");
         assert!(message(&|_| (), 0.0).starts_with("the strength of the logistic model is 0"));
         let other = Columns::zeros(3, 2);
-        let fitted = with_context(|ctx| Logistic::default().fit_parts(&features, &[good.clone()], 2, ctx)).unwrap();
+        let fitted =
+            with_context(|ctx| Logistic::default().fit_parts(&features, std::slice::from_ref(&good), 2, ctx)).unwrap();
         let error = fitted[0].classify_dense(&other).unwrap_err();
         assert_eq!(error.to_string(), "the policy was fitted on 6 features, but these cases have 3");
     }

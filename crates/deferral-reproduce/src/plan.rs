@@ -139,8 +139,7 @@ fn chosen(all: Vec<Experiment>, only: &[String]) -> Result<Vec<Experiment>, Repr
 }
 
 fn jobs_of(study: &Study, quick: bool, seed: u64, data: &[String]) -> Result<Vec<Job>, ReproduceError> {
-    let repetitions = if quick { study.quick.min(study.repetitions) } else { study.repetitions };
-    let units = study.units(repetitions);
+    let units = if quick { study.glance() } else { study.units(study.repetitions) };
     // The size of a job follows from the full study, so that a glance and a full run share jobs.
     let size = study.units(study.repetitions).div_ceil(JOBS_A_STUDY).max(1);
     let recipe = serde_json::to_string(&study.run)

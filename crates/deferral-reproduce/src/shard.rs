@@ -98,14 +98,14 @@ pub fn jobs_of(plan: &Plan, shard: Shard) -> Vec<&Job> {
     plan.jobs.iter().enumerate().filter(|(at, _)| shard.has(*at)).map(|(_, job)| job).collect()
 }
 
+/// What makes a plan of what was wanted and what is known of the data.
+pub type Planner<'a> = dyn Fn(Wanted, &BTreeMap<String, DataState>) -> Result<Plan, ReproduceError> + 'a;
+
 /// The plan that all parts are of, made by `plan` from what they agree on, and what they found, in its order.
 ///
 /// # Errors
 /// [`ReproduceError::Parts`] says which part is of another run, or which share is missing.
-pub fn merge(
-    parts: &[(String, Part)],
-    plan: &dyn Fn(Wanted, &BTreeMap<String, DataState>) -> Result<Plan, ReproduceError>,
-) -> Result<(Plan, Vec<Finished>), ReproduceError> {
+pub fn merge(parts: &[(String, Part)], plan: &Planner<'_>) -> Result<(Plan, Vec<Finished>), ReproduceError> {
     let Some((first_name, first)) = parts.first() else {
         return Err(ReproduceError::Parts("there is no part to merge".to_owned()));
     };

@@ -173,11 +173,10 @@ fn cell(row: &RowSpec, original: Option<&RowSpec>, at: usize, column: &Column, r
     let distance = ours.zip(published).map(|(ours, printed)| ((ours - printed).abs() - half_a_digit).max(0.0));
     let outcome = published.filter(|_| original.is_none()).map(|_| match distance {
         None if results.is_none() || row.not_here.is_some() => Outcome::NotHere,
-        // A study that was run has no such figure: a slip in the file.
-        None => Outcome::Unexplained,
         Some(distance) if within(distance, band) => Outcome::Reproduces,
         Some(_) if row.differs.is_some() => Outcome::Differs,
-        Some(_) => Outcome::Unexplained,
+        // Also where a study that was run has no such figure: a slip in the file.
+        _ => Outcome::Unexplained,
     });
     let sd = over_runs.filter(|spread| spread.n > 1).map(|spread| spread.population_sd);
     Cell { published, spread, ours, sd, error, band, distance, outcome }

@@ -37,7 +37,7 @@ pub struct Study {
     /// How often it is repeated. 1 or more.
     #[serde(default = "once")]
     pub repetitions: usize,
-    /// How often where only a glance is wanted.
+    /// How often where only a glance is wanted; where cases are divided into folds, how many folds.
     #[serde(default = "once")]
     pub quick: usize,
     /// What is run.
@@ -109,6 +109,14 @@ impl Study {
             Run::ClosedLoop(closed_loop) => closed_loop.units(repetitions),
             Run::Audit(_) => 1,
             Run::Theory(_) | Run::Transfer(_) => repetitions,
+        }
+    }
+
+    /// Units of a glance: the first ones of the whole.
+    pub fn glance(&self) -> usize {
+        match &self.run {
+            Run::Compare(_) => self.quick.min(self.units(self.repetitions)),
+            _ => self.units(self.quick.min(self.repetitions)),
         }
     }
 
