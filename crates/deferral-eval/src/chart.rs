@@ -49,7 +49,7 @@ const DASHES: [&str; 8] = ["", "8 4", "2 3", "8 3 2 3", "14 4", "4 2", "12 3 2 3
 const WIDTH: f64 = 460.0;
 const POINTS_AT_MOST: usize = 200;
 
-/// Something to draw, made by [`Dots::draw`], [`line`], [`named_dots`] or [`diagonal`]. Whatever has the same style number has the same colour, marker and dashes.
+/// Something to draw, made by [`Dots::draw`], [`line()`], [`named_dots`] or [`diagonal`]. Whatever has the same style number has the same colour, marker and dashes.
 pub struct Series(Plot);
 
 /// Dots of one style.

@@ -21,7 +21,8 @@ use crate::mixture::Mixture;
 /// let cases = Cases::new(Names::numbered("case", 1), Features::none(1))?;
 /// let beliefs = (mixture.classify(&cases)?, mixture.weigh(&cases)?);
 /// let rule = mixture.majority(Committee::default(), &cases)?;
-/// let mut nobody = Recorded::new(&Decisions::none(1, 0), Absent::Unavailable);
+/// let none = Decisions::none(1, 0);
+/// let mut nobody = Recorded::new(&none, Absent::Unavailable);
 /// let decided = consult(0..1, (&beliefs.0, &beliefs.1), &rule, &mut nobody, None, &Stream::new(1))?;
 /// // Two of three say 1, though the mean belief says 0.
 /// assert_eq!((decided[0].verdict.label, beliefs.0.column(0)[1] < 0.5), (Label(1), true));

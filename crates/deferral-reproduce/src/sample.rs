@@ -16,10 +16,20 @@ pub struct Sample {
     pub measure: String,
     /// Of which run: repetition and fold, or trial, counted through.
     pub run: usize,
-    /// The number. Not finite where it does not exist.
-    #[serde(with = "number")]
-    pub value: f64,
+    /// The number; none where it does not exist.
+    pub value: Option<f64>,
 }
+
+impl Sample {
+    /// A number of a method; what is not finite does not exist.
+    pub fn new(method: &str, measure: impl Into<String>, run: usize, value: impl Into<Option<f64>>) -> Self {
+        let value = value.into().filter(|value: &f64| value.is_finite());
+        Self { method: method.to_owned(), measure: measure.into(), run, value }
+    }
+}
+
+/// The numbers of a measure of a method, each with its run.
+type Series = Vec<(usize, Option<f64>)>;
 
 /// All numbers of a study, by method and measure, in the order of the runs.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -28,7 +38,7 @@ pub struct Results {
     methods: Vec<String>,
     /// The methods as the study lists them, before a grid gives them settings.
     listed: Vec<String>,
-    series: BTreeMap<(String, String), Vec<(usize, f64)>>,
+    series: BTreeMap<(String, String), Series>,
 }
 
 impl Results {
@@ -68,10 +78,11 @@ impl Results {
         self.methods.iter().filter(move |method| is_of(method, name) && !longer(method))
     }
 
-    /// The values of a measure of a method, in the order of the runs; empty if it was not measured.
+    /// The values of a measure of a method, in the order of the runs, not finite where there is none; empty if it was not
+    /// measured.
     pub fn values(&self, method: &str, measure: &str) -> Vec<f64> {
         let series = self.series.get(&(method.to_owned(), measure.to_owned()));
-        series.map_or_else(Vec::new, |series| series.iter().map(|(_, value)| *value).collect())
+        series.map_or_else(Vec::new, |series| series.iter().map(|(_, value)| value.unwrap_or(f64::NAN)).collect())
     }
 
     /// The spread of a measure over runs, if it was measured.
@@ -106,26 +117,12 @@ fn is_of(method: &str, name: &str) -> bool {
     method.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ',']))
 }
 
-/// Numbers as JSON has them; what is not finite becomes `null`.
-mod number {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-    pub(super) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
-        Some(*value).filter(|value| value.is_finite()).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-        Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn sample(method: &str, run: usize, value: f64) -> Sample {
-        Sample { method: method.into(), measure: "accuracy".into(), run, value }
+        Sample::new(method, "accuracy", run, value)
     }
 
     #[test]
@@ -145,8 +142,11 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_survives_being_written() {
-        let text = serde_json::to_string(&sample("a", 0, f64::NAN)).unwrap();
+        let missing = sample("a", 0, f64::NAN);
+        assert_eq!(missing.value, None);
+        let text = serde_json::to_string(&missing).unwrap();
         assert!(text.contains("null"), "{text}");
-        assert!(serde_json::from_str::<Sample>(&text).unwrap().value.is_nan());
+        assert_eq!(serde_json::from_str::<Sample>(&text).unwrap(), missing);
+        assert!(Results::of([missing]).values("a", "accuracy")[0].is_nan());
     }
 }

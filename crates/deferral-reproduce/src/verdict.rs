@@ -188,8 +188,7 @@ mod tests {
     use crate::sample::Sample;
 
     fn results(values: &[f64]) -> Results {
-        let sample =
-            |(run, &value): (usize, &f64)| Sample { method: "majority".into(), measure: "accuracy".into(), run, value };
+        let sample = |(run, &value): (usize, &f64)| Sample::new("majority", "accuracy", run, value);
         Results::of(values.iter().enumerate().map(sample))
     }
 

@@ -72,7 +72,7 @@ fn plan(wanted: Wanted) -> Plan {
 }
 
 fn nothing() -> Data {
-    Data::new(Path::new("nowhere"), &Catalogue::parse("", "data.toml").unwrap())
+    Data::new(Path::new("nowhere"), &Catalogue::parse("set = []", "data.toml").unwrap())
 }
 
 /// What is found, but for the time that it took.

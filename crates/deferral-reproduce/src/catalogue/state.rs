@@ -112,6 +112,21 @@ impl DataSet {
         found.filter(|(_, state)| !state.is_usable()).map(|(file, state)| self.problem(file, state)).collect()
     }
 
+    /// What is wrong with its files, a sentence each; those that come by hand in the same way share one.
+    pub fn told(&self, folder: &Path) -> Vec<String> {
+        let problems = self.problems(folder);
+        let by_hand = |problem: &&Problem| problem.state == State::Missing && problem.manual.is_some();
+        let (missing, mut told): (Vec<&Problem>, Vec<&Problem>) = problems.iter().partition(by_hand);
+        let [first, .., last] = missing[..] else {
+            told.extend(missing);
+            return told.into_iter().map(ToString::to_string).collect();
+        };
+        let paths: Vec<&str> = missing[..missing.len() - 1].iter().map(|problem| problem.path.as_str()).collect();
+        let step = first.manual.as_deref().unwrap_or_default();
+        let together = format!("{} and {} are missing and come by hand: {step}", paths.join(", "), last.path);
+        told.into_iter().map(ToString::to_string).chain([together]).collect()
+    }
+
     /// A digest of what is there: of the paths and contents of its files, as they are, in order. It changes when any of
     /// them does, so it can stand for the data set in the key of a cache. Whether the files are the right ones is for
     /// [`DataSet::problems`] to say.

@@ -51,7 +51,7 @@ pub(super) fn page(plan: &Plan, found: &Found, papers: &Papers) -> Result<Page, 
     blocks.push(Block::Table(by_paper(plan, &tallies, papers)?));
     blocks.push(Block::Heading("By experiment".to_owned()));
     blocks.push(Block::Table(by_experiment(plan, &tallies)));
-    blocks.extend(not_here(plan));
+    blocks.extend(not_here(plan, found));
     blocks.push(Block::Heading("How to read a verdict".to_owned()));
     blocks.push(Block::Items(reading(&whole.cells)));
     blocks.push(Block::Heading("Run parameters".to_owned()));
@@ -154,26 +154,36 @@ fn by_experiment(plan: &Plan, tallies: &[Tally]) -> Table {
 }
 
 /// What could not be run, and how to get what is missing.
-fn not_here(plan: &Plan) -> Vec<Block> {
+fn not_here(plan: &Plan, found: &Found) -> Vec<Block> {
     let mut items: Vec<String> = Vec::new();
     for missing in &plan.not_here {
         let experiment = &plan.experiments[missing.experiment];
         let study = &experiment.studies[missing.study].name;
         items.push(format!("{}, study {}: {}", experiment.id, code(study), missing.problems.join(" ")));
     }
-    for experiment in &plan.experiments {
-        for table in &experiment.tables {
-            for row in &table.rows {
-                if let Some(why) = &row.not_here {
-                    items.push(format!("{}, {}: {}", experiment.id, row.name, why.trim()));
-                }
-            }
+    for (at, experiment) in plan.experiments.iter().enumerate() {
+        for (why, rows) in rows_not_here(&tables(plan, at, found)) {
+            items.push(format!("{}, {}: {why}", experiment.id, rows.join(", ")));
         }
     }
     if items.is_empty() {
         return Vec::new();
     }
     vec![Block::Heading("Not run here".to_owned()), Block::Items(items)]
+}
+
+/// Published rows that have no number of ours, by the reason that the file gives, in order.
+fn rows_not_here(tables: &[crate::verdict::Table]) -> Vec<(String, Vec<String>)> {
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+    for row in tables.iter().flat_map(|table| &table.rows) {
+        let absent = row.cells.iter().any(|cell| cell.outcome == Some(Outcome::NotHere));
+        let Some(why) = row.spec.not_here.as_deref().filter(|_| absent) else { continue };
+        match reasons.iter_mut().find(|(other, _)| other == why.trim()) {
+            Some((_, names)) => names.push(row.spec.name.clone()),
+            None => reasons.push((why.trim().to_owned(), vec![row.spec.name.clone()])),
+        }
+    }
+    reasons
 }
 
 fn reading(cells: &Count) -> Vec<String> {

@@ -28,7 +28,7 @@ impl Audit {
         let found = audit(&*data.table(&self.table)?, Some(&self.group))?;
         let mut samples = Vec::new();
         let mut add = |measure: &str, value: f64| {
-            samples.push(Sample { method: String::new(), measure: measure.to_owned(), run: 0, value });
+            samples.push(Sample::new("", measure, 0, value));
         };
         let mean = |spread: Option<Spread>| spread.map_or(f64::NAN, |spread| spread.mean);
         let sd = |spread: Option<Spread>| spread.map_or(f64::NAN, |spread| spread.population_sd);

@@ -129,7 +129,7 @@ pub(crate) fn at_noise(method: &str, noise: f64) -> String {
 
 fn measure(method: &str, trial: usize, score: &Score, golds: &[String], to: &mut Vec<Sample>) {
     let mut add = |measure: String, value: Option<f64>| {
-        to.push(Sample { method: method.to_owned(), measure, run: trial, value: value.unwrap_or(f64::NAN) });
+        to.push(Sample::new(method, measure, trial, value));
     };
     add("label".to_owned(), score.golds.first().and_then(|gold| gold.accuracy));
     add("assignment".to_owned(), score.assignment);

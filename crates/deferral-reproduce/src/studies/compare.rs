@@ -229,8 +229,7 @@ fn measure(comparison: &Comparison, record: &Record, folds: usize, to: &mut Vec<
     let method = &comparison.methods[record.method];
     let run = record.repetition * folds + record.fold;
     let mut add = |measure: &str, value: Option<f64>| {
-        let value = value.unwrap_or(f64::NAN);
-        to.push(Sample { method: method.clone(), measure: measure.to_owned(), run, value });
+        to.push(Sample::new(method, measure, run, value));
     };
     let n = record.all.n.max(1) as f64;
     let cells = record.cells.all();
@@ -267,7 +266,7 @@ fn describe_experts(experiment: &Experiment, comparison: &Comparison, to: &mut V
     }
     let audit = audit(&records, experiment.group.as_deref())?;
     let mut add = |measure: String, value: Option<f64>| {
-        to.push(Sample { method: String::new(), measure, run: 0, value: value.unwrap_or(f64::NAN) });
+        to.push(Sample::new("", measure, 0, value));
     };
     for expert in &audit.roster {
         let name = &expert.expert;

@@ -130,7 +130,7 @@ impl Theory {
             for setting in &self.settings {
                 // Named, so that a setting finds the same whichever others there are.
                 let stream = root.child(&setting.name).nth(run);
-                let sample = |(measure, value)| Sample { method: setting.name.clone(), measure, run, value };
+                let sample = |(measure, value)| Sample::new(&setting.name, measure, run, value);
                 samples.extend(setting.measure(self.draws, &stream)?.into_iter().map(sample));
             }
         }

@@ -177,7 +177,7 @@ impl Measured {
     /// Adds it as the figures of a method, beside those of both tasks without fairness.
     fn beside(self, base: Self, method: &str, run: usize, to: &mut Vec<Sample>) {
         let mut add = |measure: &str, value: f64| {
-            to.push(Sample { method: method.to_owned(), measure: measure.to_owned(), run, value });
+            to.push(Sample::new(method, measure, run, value));
         };
         add("accuracy", self.accuracy);
         add("epsilon", self.epsilon);

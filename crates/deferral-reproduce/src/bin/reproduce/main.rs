@@ -80,7 +80,7 @@ struct RunArgs {
     /// Runs only the i-th of n shares and writes it to the file --out
     #[arg(long, value_name = "i/n", requires = "out")]
     shard: Option<Shard>,
-    /// The folder of the data [default: $DEFERRAL_DATA, else `data` of the repository]
+    /// The folder of the data [default: `$DEFERRAL_DATA`, else `data` of the repository]
     #[arg(long)]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -94,7 +94,7 @@ struct FetchArgs {
     /// Says what there is, where it comes from and what of it is here, and fetches nothing
     #[arg(long)]
     list: bool,
-    /// The folder of the data [default: $DEFERRAL_DATA, else `data` of the repository]
+    /// The folder of the data [default: `$DEFERRAL_DATA`, else `data` of the repository]
     #[arg(long)]
     data: Option<PathBuf>,
     #[command(flatten)]

@@ -90,7 +90,7 @@ fn state_of(catalogue: &Catalogue, set: &str, folder: &Path) -> Result<DataState
         let names = catalogue.names().join(", ");
         return Err(ReproduceError::Unknown { kind: "data set", name: set.to_owned(), known: names });
     };
-    let problems: Vec<String> = known.problems(folder).iter().map(ToString::to_string).collect();
+    let problems = known.told(folder);
     if !problems.is_empty() {
         return Ok(Err(problems));
     }
