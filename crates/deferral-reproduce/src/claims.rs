@@ -171,12 +171,18 @@ pub struct Checked {
 }
 
 impl Claim {
-    pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), String> {
-        experiment.known(&self.study)?;
-        let (Check::Larger { of, than: other, .. } | Check::Alike { of, and: other, .. }) = &self.check else {
-            return Ok(());
+    /// The studies that its figures are from.
+    fn studies(&self) -> impl Iterator<Item = &String> {
+        let others = match &self.check {
+            Check::Larger { of, than: other, .. } | Check::Alike { of, and: other, .. } => vec![of, other],
+            Check::Within { of, .. } => vec![of],
+            _ => Vec::new(),
         };
-        [of, other].into_iter().flat_map(|figure| &figure.study).try_for_each(|study| experiment.known(study))
+        std::iter::once(&self.study).chain(others.into_iter().filter_map(|figure| figure.study.as_ref()))
+    }
+
+    pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), String> {
+        self.studies().try_for_each(|study| experiment.known(study))
     }
 }
 
@@ -194,7 +200,11 @@ pub fn checked(plan: &Plan, at: usize, found: &Found) -> Vec<Checked> {
             look.at(&claim.check)
         });
         let (outcome, measured) = match verdict {
-            None => (Outcome::NotHere, "not measured".to_owned()),
+            None if claim.studies().any(|study| results(study).is_none()) => {
+                (Outcome::NotHere, "not measured".to_owned())
+            }
+            // The studies were run and have no such figure: a slip in the file.
+            None => (Outcome::Unexplained, "no study has these figures".to_owned()),
             Some((true, measured)) => (Outcome::Reproduces, measured),
             Some((false, measured)) if claim.differs.is_some() => (Outcome::Differs, measured),
             Some((false, measured)) => (Outcome::Unexplained, measured),
@@ -347,5 +357,101 @@ pub(crate) fn short(value: f64) -> String {
     match text.strip_prefix("0.") {
         Some(rest) => format!(".{rest}"),
         None => text.replacen("-0.", "-.", 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Sample;
+
+    /// Two families of three settings: error, disparate impact and how often they ask; and three experts.
+    fn results() -> Results {
+        let mut samples = Vec::new();
+        let mut add = |method: &str, figures: &[(&str, f64)]| {
+            samples.extend(figures.iter().map(|(measure, value)| Sample::new(method, *measure, 0, *value)));
+        };
+        let traded = [("defer", [0.25, 0.24, 0.23]), ("reject", [0.29, 0.27, 0.25])];
+        for (family, errors) in traded {
+            for (at, error) in errors.into_iter().enumerate() {
+                let (impact, asked) = (0.02 * (at + 1) as f64, 0.1 * (at + 1) as f64);
+                let method = format!("{family}:alpha={at}");
+                add(&method, &[("error", error), ("impact", impact), ("asked", asked), ("accuracy", 1.0 - error)]);
+            }
+        }
+        let weights = [("a", 0.2, 0.6), ("b", 0.3, 0.7), ("c", 0.5, 0.9)];
+        for (name, weight, accuracy) in weights {
+            add("joint", &[(&format!("weight/{name}"), weight), ("weight/model", 9.0)]);
+            add("", &[(&format!("expert-accuracy/{name}"), accuracy)]);
+        }
+        Results::of(samples).listing(&["defer".to_owned(), "reject".to_owned()])
+    }
+
+    fn verdict(check: &str) -> Verdict {
+        let claim: Claim = toml::from_str(&format!("text = \"\"\nstudy = \"own\"\ncheck.{check}")).unwrap();
+        let own = results();
+        Look { own: &own, results: &|_| None }.at(&claim.check)
+    }
+
+    fn holds(check: &str) -> bool {
+        verdict(check).unwrap().0
+    }
+
+    #[test]
+    fn figures_are_compared() {
+        let figures = |by: f64| {
+            let of = |method: &str| format!("{{ method = \"{method}\", measure = \"error\" }}");
+            format!("{{ of = {}, than = {}, by = {by} }}", of("reject:alpha=0"), of("defer:alpha=0"))
+        };
+        assert!(holds(&format!("larger = {}", figures(0.03))) && !holds(&format!("larger = {}", figures(0.05))));
+        let alike = |by: f64| format!("alike = {}", figures(by).replace("than", "and"));
+        assert!(holds(&alike(0.05)) && !holds(&alike(0.03)));
+        let within =
+            |bounds: &str| format!("within = {{ of = {{ method = \"joint\", measure = \"weight/a\" }}, {bounds} }}");
+        assert!(holds(&within("from = 0.1, to = 0.2")) && !holds(&within("from = 0.21")));
+    }
+
+    #[test]
+    fn orders_are_checked() {
+        let along = |measure: &str, slack: f64| {
+            let methods = "[\"defer:alpha=0\", \"defer:alpha=1\", \"defer:alpha=2\"]";
+            format!("falling = {{ along = {methods}, measure = \"{measure}\", slack = {slack} }}")
+        };
+        assert!(holds(&along("error", 0.0)));
+        assert!(!holds(&along("asked", 0.05)) && holds(&along("asked", 0.11)));
+        let first = |from: &str, to: &str| {
+            let methods = "[\"reject:alpha=0\", \"reject:alpha=1\", \"reject:alpha=2\"]";
+            let ends = format!("from = \"reject:alpha={from}\", to = \"reject:alpha={to}\"");
+            format!(
+                "first-to-reach = {{ along = {methods}, measure = \"accuracy\", goal = \"defer:alpha=0\", {ends} }}"
+            )
+        };
+        assert!(holds(&first("1", "2")) && !holds(&first("0", "1")));
+        let most = |share: f64| {
+            format!("most-runs = {{ family = \"defer\", measure = \"asked\", below = 0.25, share = {share} }}")
+        };
+        assert!(holds(&most(0.6)) && !holds(&most(0.7)));
+    }
+
+    #[test]
+    fn fronts_are_compared() {
+        assert!(holds("dominates = { front = \"defer\", over = \"reject\" }"));
+        assert!(!holds("dominates = { front = \"reject\", over = \"defer\" }"));
+        let alike = |by: f64| format!("fronts-alike = {{ front = \"defer\", and = \"reject\", by = {by} }}");
+        assert!(holds(&alike(0.01)) && !holds(&alike(0.0001)));
+    }
+
+    #[test]
+    fn experts_are_weighed() {
+        assert!(holds("weights-follow = { method = \"joint\", property = \"accuracy\", least = 0.99 }"));
+        let most = |most: f64| format!("no-expert-dominates = {{ method = \"joint\", most = {most} }}");
+        assert!(holds(&most(0.5)) && !holds(&most(0.4)));
+    }
+
+    #[test]
+    fn what_no_study_measured_is_no_verdict() {
+        assert_eq!(verdict("within = { of = { method = \"joint\", measure = \"luck\" }, to = 1.0 }"), None);
+        assert_eq!(verdict("within = { of = { study = \"gone\", method = \"joint\", measure = \"weight/a\" } }"), None);
+        assert_eq!(verdict("dominates = { front = \"defer\", over = \"nobody\" }"), None);
     }
 }

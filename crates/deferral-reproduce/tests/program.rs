@@ -42,6 +42,9 @@ row = [
 ]
 "#;
 
+/// A claim about something that no study measures.
+const CHECK: &str = r#"check.within = { of = { method = "majority", measure = "luck" }, to = 1.0 }"#;
+
 const PAPERS: &str = r#"
 [nobody-2026]
 citation = "Nobody, Nothing, 2026"
