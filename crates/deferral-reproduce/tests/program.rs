@@ -184,6 +184,10 @@ fn what_differs_without_an_explanation_fails_a_full_run() {
     assert!(said.contains("these differ, and no file says why:\nE1, Accuracy: row `majority`"), "{said}");
     assert!(root.path().join("target/reproduce/index.html").exists(), "the report is there to be read");
     stdout(&mut reproduce(root.path(), &["run", "--quick"]));
+    let slip = format!("{EXPERIMENT}\n[[claim]]\ntext = \"Luck\"\nstudy = \"desk\"\n{CHECK}\n");
+    fs::write(&file, slip).unwrap();
+    let said = stderr(&mut reproduce(root.path(), &["run"]));
+    assert!(said.contains("no file says why:\nE1, claim: Luck"), "{said}");
     let explained =
         text.replace("published = [0.1]", "published = [0.1], differs = \"because\", shown-by = [\"best expert\"]");
     fs::write(&file, explained).unwrap();
